@@ -25,6 +25,7 @@ import mimetypes
 import posixpath
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -149,6 +150,8 @@ class Scripts:
     def _join(self, entry: str) -> str:
         """An entry joined with everything it imports; it exports what files fetched later need of that."""
         names = self._entries[entry]
+        if twice := [name for name, count in Counter(map(_constant, names)).items() if count > 1]:
+            raise ValueError(f"{entry} joins two files of one name: {', '.join(twice)}")
         later = [name for name, home in self._home.items() if home == entry]
         shared = {path for name in later for path in self._imports[name] if path in names}
         parts = [self._as_function(name, entry) for name in names]
@@ -183,8 +186,8 @@ class Scripts:
 
 
 def _constant(name: str) -> str:
-    """What a module is called in a joined file: `chat/log.js` is `$chat_log`."""
-    return "$" + re.sub(r"\W", "_", name.removesuffix(".js"))
+    """What a module is called in a joined file: `chat/rooms/log.js` is `$log`."""
+    return "$" + re.sub(r"\W", "_", name.rpartition("/")[2].removesuffix(".js"))
 
 
 def _bind(clause: str | None, constant: str) -> str:

@@ -43,9 +43,7 @@ def test_an_entry_is_served_with_all_that_it_imports() -> None:
 
     assert set(files) == {"page/main.js", "page/inner/later.js", "page/inner/far.js", "old.js"}
     begins = [line for line in files["page/main.js"].splitlines() if line.startswith("const $")]
-    assert begins == [
-        f"const ${name} = (() => {{" for name in ("two", "page_inner_one", "page_inner_three", "page_main")
-    ]
+    assert begins == [f"const ${name} = (() => {{" for name in ("two", "one", "three", "main")]
     assert files["old.js"] == FILES["old.js"]
 
 
@@ -81,6 +79,7 @@ def test_a_dynamic_import_leads_where_its_module_meant() -> None:
         ({"a.js": 'import "./b.js";\n', "b.js": "export let c = 1;\n"}, "cannot be joined"),
         ({"a.js": 'import b from "./b.js";\n', "b.js": "1;\n"}, "no default export"),
         ({"a.js": 'import("./c.js");\n', "b.js": 'import("./c.js");\n', "c.js": "1;\n"}, "two pages"),
+        ({"a.js": 'import "./b/d.js";\nimport "./c/d.js";\n', "b/d.js": "1;\n", "c/d.js": "2;\n"}, "one name"),
     ],
 )
 def test_what_cannot_be_joined_is_told_at_the_start(files: dict[str, str], why: str) -> None:

@@ -10,12 +10,12 @@ import { Filter } from "./table/filter.js";
 import { put } from "./format.js";
 import { Frozen } from "./table/frozen.js";
 import { onKey } from "./keys.js";
-import { Live } from "./live.js";
+import { Live } from "./polling.js";
 import { byId } from "../shared/dom.js";
-import { load } from "./later.js";
-import { toast } from "./page.js";
+import { load } from "./on_demand.js";
+import { toast } from "./toast.js";
 import { isYesOrNo, recall, remember } from "../shared/storage.js";
-import * as panels from "./panels.js";
+import * as panels from "./recent.js";
 import { Query } from "./table/query.js";
 import { Selection } from "./table/selection.js";
 import * as summary from "./summary.js";
@@ -69,7 +69,7 @@ async function pull() {
     pullCharts(),
   ]);
   summary.show(figures);
-  if (figures.campaigns) load("campaign").then(({ watch }) => watch());
+  if (figures.campaigns) load("bulk").then(({ watch }) => watch());
   if (rows && asked === query.search.toString()) show(rows);
 }
 
@@ -201,8 +201,8 @@ byId("charts").addEventListener("toggle", () => {
 });
 byId("charts").open = recall("localStorage", "charts", isYesOrNo) ?? matchMedia("(min-width: 900px)").matches;
 byId("announce-button")?.addEventListener("click", async () => (await load("announce")).open());
-byId("upkeep-button")?.addEventListener("click", async () => (await load("upkeep")).open());
-byId("all-button")?.addEventListener("click", async () => (await load("campaign")).open(query.q, matching));
+byId("maintenance-button")?.addEventListener("click", async () => (await load("maintenance")).open());
+byId("all-button")?.addEventListener("click", async () => (await load("bulk")).open(query.q, matching));
 
 offer(query.state, reshape);
 live.now();

@@ -8,7 +8,7 @@ import "./admin.js";
 import { page } from "./api.js";
 import { localise } from "./format.js";
 import { onKey } from "./keys.js";
-import { Live } from "./live.js";
+import { Live } from "./polling.js";
 
 const EVERY = 5_000;
 

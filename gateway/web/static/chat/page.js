@@ -29,22 +29,22 @@ const SOON = 1_000;
 const LATER = {
   commands: () => import("./later/commands.js"),
   copying: () => import("./later/lines/copying.js"),
-  entry: () => import("./later/entry.js"),
+  nick_field: () => import("./later/nick_field.js"),
   events: () => import("./later/events.js"),
   menu: () => import("./later/lines/menu.js"),
   permalink: () => import("./later/lines/permalink.js"),
-  long: () => import("./later/long.js"),
+  long_text: () => import("./later/long_text.js"),
   keylist: () => import("./later/dialogs/keylist.js"),
-  notices: () => import("./later/notices.js"),
+  notifications: () => import("./later/notifications.js"),
   palette: () => import("./later/dialogs/palette.js"),
   presence: () => import("./later/presence.js"),
-  reading: () => import("./later/reading.js"),
+  read_only: () => import("./later/read_only.js"),
   search: () => import("./later/dialogs/search.js"),
-  talks: () => import("./later/talks.js"),
+  private_talks: () => import("./later/private_talks.js"),
   settings: () => import("./later/dialogs/settings.js"),
   shortcuts: () => import("./later/shortcuts.js"),
-  tour: () => import("./later/tour.js"),
-  walking: () => import("./later/lines/walking.js"),
+  switch_rooms: () => import("./later/switch_rooms.js"),
+  keyboard: () => import("./later/lines/keyboard.js"),
 };
 
 const LONG = 20_000; // characters that fit a frame of 64 KiB
@@ -82,7 +82,7 @@ export class Page {
     byId("me").addEventListener("click", () => (byId("entry").hidden ? this.askForName(true) : this.#closeEntry()));
     byId("settings-button").addEventListener("click", () => this.open("settings"));
     byId("rooms-button").addEventListener("click", () => this.open("palette"));
-    byId("scroller").addEventListener("focusin", () => this.fetch("walking").then((part) => part?.begin(this)), { once: true });
+    byId("scroller").addEventListener("focusin", () => this.fetch("keyboard").then((part) => part?.begin(this)), { once: true });
     byId("scroller").addEventListener("pointerover", () => this.fetch("menu").then((part) => part?.begin(this)), { once: true });
     document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("selectstart", () => this.fetch("copying"), { once: true });
@@ -100,13 +100,13 @@ export class Page {
     addEventListener("pageshow", () => this.#connection.wake());
     this.#connection.open();
     if (wide.matches) this.composer.focus();
-    if (settings.notify) this.fetch("notices");
-    if (recall("sessionStorage", "talks", isRecord)) this.#said = this.fetch("talks").then((part) => part?.restore(this));
+    if (settings.notify) this.fetch("notifications");
+    if (recall("sessionStorage", "talks", isRecord)) this.#said = this.fetch("private_talks").then((part) => part?.restore(this));
   }
 
   /** @returns {boolean} whether the server will get it */
   send(object) {
-    if (object.text?.length > LONG) return !!this.fetch("long").then((part) => part?.post(this, object));
+    if (object.text?.length > LONG) return !!this.fetch("long_text").then((part) => part?.post(this, object));
     return this.#connection.send(object);
   }
 
@@ -160,7 +160,7 @@ export class Page {
   }
 
   async notify(room, nick, text) {
-    if (settings.notify && document.hidden) (await this.fetch("notices"))?.notify(nick, text, () => this.go(room.name));
+    if (settings.notify && document.hidden) (await this.fetch("notifications"))?.notify(nick, text, () => this.go(room.name));
   }
 
   #shown() {
@@ -209,7 +209,7 @@ export class Page {
   /** The session is over for now; the rooms can still be read. */
   async #ended() {
     const unread = [...this.rooms].filter((room) => !room.log.epoch);
-    if (unread.length) (await this.fetch("reading"))?.read(this, unread);
+    if (unread.length) (await this.fetch("read_only"))?.read(this, unread);
   }
 
   iAm(nick) {
@@ -226,7 +226,7 @@ export class Page {
   }
 
   async askForName(focus = false) {
-    const entry = await this.fetch("entry");
+    const entry = await this.fetch("nick_field");
     entry?.begin(this);
     entry?.ask(focus);
   }

@@ -402,7 +402,7 @@ def test_private_words_keep_their_order_while_their_script_is_on_its_way(
 ) -> None:
     page, vera = open_page("about:blank", "ruth"), gateway.terminal(room=room)
     asked: list[Route] = []
-    page.route("**/talks.js", lambda route: asked.append(route))
+    page.route("**/private_talks.js", lambda route: asked.append(route))
     page.goto(f"{gateway.web}/r/{room}")
     connected(page)
     lines = [f"line {number}" for number in range(1, 21)]

@@ -2,7 +2,7 @@
 
 import { order } from "../api.js";
 import { byId, make } from "../../shared/dom.js";
-import { toast } from "../page.js";
+import { toast } from "../toast.js";
 import { announcement as words } from "../words.js";
 
 const dialog = byId("announce");

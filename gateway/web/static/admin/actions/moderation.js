@@ -6,7 +6,7 @@
 import { order } from "../api.js";
 import { banBy } from "../format.js";
 import { byId, make } from "../../shared/dom.js";
-import { toast } from "../page.js";
+import { toast } from "../toast.js";
 import { order as words } from "../words.js";
 
 const AT_ONCE = 4;

@@ -1,7 +1,7 @@
 /** The ticked rows, of other pages too, and the orders for all of them. */
 
 import { byId } from "../../shared/dom.js";
-import { load } from "../later.js";
+import { load } from "../on_demand.js";
 
 export class Selection {
   #ticked = new Map(); // id -> connection

@@ -3,7 +3,7 @@
 import { remember } from "../../shared/storage.js";
 import { SECRET } from "../composer.js";
 import { ignored, isIgnored } from "../preferences.js";
-import { restyle } from "./choosing.js";
+import { restyle } from "./change_settings.js";
 import { ignoring, box as own } from "./words.js";
 
 /** A private message: the name, perhaps as one addresses people, and the text. */
@@ -30,7 +30,7 @@ export function run(page, typed) {
 /** Says something to one person, in their talk at once: what is typed next must not reach the room. */
 async function privately(page, text) {
   const [, nick] = PRIVATE.exec(text) ?? [];
-  const talks = nick && nick !== page.me && (await page.fetch("talks"));
+  const talks = nick && nick !== page.me && (await page.fetch("private_talks"));
   if (talks === null) page.composer.edit(text);
   else (talks ? talks.open(page, nick) : page.room).outbox.add(text);
 }
@@ -47,7 +47,7 @@ function ignore(page, verb, nick) {
 
 /** Replies to the last private message, in its talk. */
 async function reply(page, text) {
-  const { lastWriter } = (await page.fetch("talks")) ?? {};
+  const { lastWriter } = (await page.fetch("private_talks")) ?? {};
   const talk = lastWriter?.(page);
   if (!text || !talk) return page.composer.refused(`/reply ${text}`, text ? own.nobodyWrote : own.usage("reply", "TEXT"));
   page.go(talk.name);

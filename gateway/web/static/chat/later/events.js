@@ -9,7 +9,7 @@ import { isTexts, recall, remember } from "../../shared/storage.js";
 import { clock } from "../preferences.js";
 import { body } from "../rooms/message.js";
 import { tombstone } from "../rooms/row.js";
-import { leave } from "./tour.js";
+import { leave } from "./switch_rooms.js";
 import { standing as words, version } from "./words.js";
 
 /** @typedef {import("../page.js").Page} Page */
@@ -116,7 +116,7 @@ export async function error(/** @type {Page} */ page, told, room) {
   if (aboutNick && (told.id === undefined || told.id === page.asked)) {
     const wanted = page.wanted ?? "";
     page.wanted = page.me.startsWith("guest") ? null : page.me;
-    const entry = await page.fetch("entry");
+    const entry = await page.fetch("nick_field");
     entry?.begin(page);
     entry?.refused(wanted, told);
   } else if (told.id === undefined || ![...page.rooms].some((each) => each.outbox.refused(told))) {
@@ -128,5 +128,5 @@ export async function error(/** @type {Page} */ page, told, room) {
 export { privately as private };
 
 async function privately(/** @type {Page} */ page, whisper) {
-  (await page.fetch("talks"))?.take(page, whisper);
+  (await page.fetch("private_talks"))?.take(page, whisper);
 }

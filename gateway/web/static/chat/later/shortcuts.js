@@ -11,7 +11,7 @@ import "./box/typing.js";
 import "./commands.js";
 import { open as openKeys } from "./dialogs/keylist.js";
 import { open as openPalette } from "./dialogs/palette.js";
-import { step } from "./tour.js";
+import { step } from "./switch_rooms.js";
 
 /**
  * @param {import("../page.js").Page} page
@@ -26,7 +26,7 @@ export function listen(page, early) {
     "Alt+ArrowUp": () => step(page, -1),
     "Alt+ArrowDown": () => step(page, 1),
     "Alt+a": () => step(page, 1, (room) => room.unread),
-    F6: async (event) => (await page.fetch("walking"))?.nextRegion(event.shiftKey ? -1 : 1),
+    F6: async (event) => (await page.fetch("keyboard"))?.nextRegion(event.shiftKey ? -1 : 1),
     PageUp: () => scroll(-1),
     PageDown: () => scroll(1),
   };

@@ -8,7 +8,7 @@
 import { byId } from "../../shared/dom.js";
 import { isIgnored } from "../preferences.js";
 import { log as words } from "../words.js";
-import { countAloud, quiet } from "./aloud.js";
+import { countAloud, quiet } from "./screen_reader.js";
 import { RowList } from "./rows.js";
 import { noteRow } from "./row.js";
 

@@ -18,7 +18,7 @@ export class Rooms {
   #onShow;
   #tabs = new Tabs(
     (name) => this.go(name),
-    () => this.#page.fetch("tour").then((part) => part?.leave(this.#page, this.shown)),
+    () => this.#page.fetch("switch_rooms").then((part) => part?.leave(this.#page, this.shown)),
   );
   /** The one on the page. */
   shown;

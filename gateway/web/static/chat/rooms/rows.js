@@ -141,7 +141,7 @@ export class RowList {
     const row = messageRow(message, me, this.#own.has(message.seq));
     this.#messages.set(row, message);
     this.#rows.set(message.seq, row);
-    if (message.paste) import("../later/long.js").then((part) => part.fold(row, message, this.view));
+    if (message.paste) import("../later/long_text.js").then((part) => part.fold(row, message, this.view));
     return row;
   }
 

@@ -2,7 +2,7 @@
 
 import { settings } from "../../preferences.js";
 import { Suggestions } from "./suggestions.js";
-import { nicks } from "../people.js";
+import { nicks } from "../known_nicks.js";
 
 /** Ms between two times that the room is told that we are typing. */
 const TELL_EVERY = 3_000;

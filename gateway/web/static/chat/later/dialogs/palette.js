@@ -5,9 +5,9 @@ import { dialog } from "./dialog.js";
 import { make } from "../../../shared/dom.js";
 import { isComposing } from "../../composer.js";
 import { commands } from "../box/suggestions.js";
-import { nicks } from "../people.js";
+import { nicks } from "../known_nicks.js";
 import { open as search } from "./search.js";
-import { open as openTalk } from "../talks.js";
+import { open as openTalk } from "../private_talks.js";
 import { keys, palette as words, settings } from "../words.js";
 
 const MOST_SHOWN = 50;

@@ -4,7 +4,7 @@ import { dialog } from "./dialog.js";
 import { make } from "../../../shared/dom.js";
 import { PREFIX } from "../../../shared/storage.js";
 import { keywords, settings } from "../../preferences.js";
-import { choose, chooseKeywords } from "../choosing.js";
+import { choose, chooseKeywords } from "../change_settings.js";
 import { save } from "../lines/export.js";
 import { settings as words } from "../words.js";
 

@@ -3,13 +3,13 @@
 import { ask, order } from "../api.js";
 import { moment } from "../format.js";
 import { byId, make } from "../../shared/dom.js";
-import { toast } from "../page.js";
+import { toast } from "../toast.js";
 import * as words from "../words.js";
 
 const LOOK_EVERY = 1_000;
 const SURE_WITHIN = 5_000;
 
-const dialog = byId("upkeep");
+const dialog = byId("maintenance");
 const [drain, maintenance, level] = dialog.querySelectorAll("form");
 const usual = new Map([drain, maintenance].map((form) => [form.querySelector("button"), form.querySelector("button").textContent]));
 let timer = 0;
@@ -74,13 +74,13 @@ function unask() {
 }
 
 async function attempt(done, method, path, body) {
-  byId("upkeep-problem").textContent = "";
+  byId("maintenance-problem").textContent = "";
   try {
     await order(method, `/admin/api/${path}`, body);
     toast(done);
     await show();
   } catch (error) {
-    byId("upkeep-problem").textContent = error.message;
+    byId("maintenance-problem").textContent = error.message;
   }
 }
 

@@ -3,7 +3,7 @@
 import { ask, order } from "../api.js";
 import { put } from "../format.js";
 import { byId, make } from "../../shared/dom.js";
-import { toast } from "../page.js";
+import { toast } from "../toast.js";
 import { campaign as words, order as orders } from "../words.js";
 
 const LOOK_EVERY = 500;

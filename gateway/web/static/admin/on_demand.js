@@ -1,15 +1,15 @@
 /** The modules that the page of the connections loads on demand. */
 
-import { toast } from "./page.js";
+import { toast } from "./toast.js";
 import { page as words } from "./words.js";
 
 const LATER = {
   announce: () => import("./actions/announce.js"),
-  campaign: () => import("./actions/campaign.js"),
+  bulk: () => import("./actions/bulk.js"),
   charts: () => import("./charts.js"),
   drawer: () => import("./table/drawer.js"),
   moderation: () => import("./actions/moderation.js"),
-  upkeep: () => import("./actions/upkeep.js"),
+  maintenance: () => import("./actions/maintenance.js"),
 };
 
 /** The module `name`. It cannot be loaded any more after the gateway was updated. */
