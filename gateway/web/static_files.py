@@ -7,7 +7,7 @@ Scripts are written as small ES modules. A page would need one request for each 
 
 - A script that no other script imports is an entry: a page links it. It is served together with everything it imports,
   directly or not, as one file. Each module is a function there, so that its names are its own; the line
-  `const $chat_log = …` tells a reader of the browser's console where chat/log.js begins.
+  `const $log = …` tells a reader of the browser's console where chat/rooms/log.js begins.
 - What a module fetches with `import("./x.js")` stays a file of its own. Where that file imports a module that its page
   already has, it gets the page's: a module never runs twice. So such a file belongs to exactly one entry.
 - A script without imports that no script imports (an old-style script, a vendor's library) is served as it is.

@@ -373,7 +373,7 @@ def test_the_script_writes_values_as_the_server_does(dashboard: Page) -> None:
     module = dashboard.locator("script[type=module]").get_attribute("src")
     cases = [[value, shown] for value, shown, _ in VALUES] + [[agent, "agent"] for agent, _ in AGENTS]
     words = dashboard.evaluate(
-        "async ([module, cases]) => { const { $admin_format: { written } } = await import(module); "
+        "async ([module, cases]) => { const { $format: { written } } = await import(module); "
         "return cases.map(([value, shown]) => written(value, shown)); }",
         [module, cases],
     )
