@@ -118,7 +118,7 @@ class TlsSession:
         return self._unsent
 
     def sent(self, count: int) -> None:
-        """So many bytes of `outgoing` were sent."""
+        """Drop the first bytes of `outgoing`: they were sent."""
         self._unsent = self._unsent[count:]
 
     def take(self) -> bytes:

@@ -201,7 +201,7 @@ def test_garbage_between_the_marks_is_refused(certificates: Certificates, tmp_pa
     bad = tmp_path / "bad.pem"
     bad.write_text("-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n")
 
-    assert refused(bad, certificates.pair.key).startswith("tls_cert, tls_key: OpenSSL does not take")
+    assert refused(bad, certificates.pair.key).startswith("tls_cert, tls_key: OpenSSL rejects")
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])

@@ -176,7 +176,7 @@ def checked(given: Given) -> object:
 
 
 def complaint(given: Given, setting: Setting, error: ValueError) -> str:
-    """What is wrong with a value, its place, and what is right. Shows no secret."""
+    """What is wrong with a value, its place, and what would be right. Shows no secret."""
     if isinstance(error, WrongValue):
         return f"{error} ({given.source})"
     value = "the value" if setting.form.veil else repr(given.value)

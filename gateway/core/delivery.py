@@ -132,7 +132,7 @@ class Stalls:
         self._looking = False
         self._looked = 0.0
         self._seen: dict[str, tuple[tuple[int, int | None], float]] = {}
-        """By session id: what it had taken, and since when it has taken no more."""
+        """By session id: how much it had taken, and since when it has taken nothing."""
 
     def limit(self, seconds: float) -> None:
         """Close after so many seconds from now on; 0 = never."""

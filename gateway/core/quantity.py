@@ -151,6 +151,6 @@ def short_duration(seconds: float) -> str:
 
 
 def _tenths(n: float, unit: int) -> str:
-    """So many units with one decimal, cut; in whole numbers, because 0.3 / 0.1 is less than 3."""
+    """The number of units with one decimal, cut; computed in whole numbers, because 0.3 / 0.1 is less than 3."""
     whole, tenth = divmod(int(n * 10) // unit, 10)
     return f"{whole}.{tenth}"

@@ -1,13 +1,14 @@
 """Remote presence: the people who are in our rooms at other nodes (`ports.cluster`).
 
-A node tells the others who is in a room at its own, at most once per room and SHOWN_EVERY, and only when that has
+A node tells the others who is in a room on it, at most once per room and SHOWN_EVERY, and only when that has
 changed: always how many there are, and of LISTED of them the nick and the door. So what presence costs the nodes is
 bounded by the rooms in which people come and go, however many come and go there. It is told whole, not as a change,
 because then nothing has to be told again after something was missed.
 
 A node hears it of every room, and keeps it of those it has in memory. What it told last is kept for nodes that open the
-room later. To the people in a room, others are all the same: who comes to it at another node is announced like anybody
-who comes here, and who is there at two nodes is there once. A node that dies takes its people with it.
+room later. To the people in a room it makes no difference where others are: somebody who enters it on another node is
+announced like anybody who enters it here, and is in it once even when in it on two nodes. A node that dies takes its
+people with it.
 """
 
 from collections.abc import Mapping

@@ -200,7 +200,7 @@ class Copy:
             self._rest.acquire()
 
     def stop(self, why: JournalError) -> None:
-        """Use the source no more; a copy that has not got its last slice yet fails for this reason."""
+        """Stop using the source; a copy that lacks its last slice fails for this reason."""
         self._why = self._why or why
         self.step()
 

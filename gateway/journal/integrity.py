@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import wording
-from gateway.journal.schema import APPLICATION_ID, VERSION
+from gateway.journal.schema import wrong_version
 
 MAGIC = b"SQLite format 3\0"
 HEADER_BYTES = 100
@@ -48,8 +48,8 @@ def wal_path(path: Path) -> Path:
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with the database at `path`, as the end of a sentence that begins with its name; None if nothing
-    is. A database that is not there at all is not damaged."""
+    """The damage of the database at `path`, as the end of a sentence that begins with its name; None if there is
+    none. A database that is not there at all is not damaged."""
     if not path.exists():
         return wording.DATABASE_GONE if _read(wal_path(path), 1) else None
     if not path.is_file():
@@ -80,11 +80,7 @@ def _wrong_header(header: bytes) -> str | None:
 def _wrong_version(header: bytes) -> str | None:
     (version,) = struct.unpack_from(">I", header, 60)
     (application,) = struct.unpack_from(">I", header, 68)
-    if application != APPLICATION_ID:
-        return wording.DATABASE_OF_ANOTHER
-    if version > VERSION:
-        return wording.DATABASE_NEWER.format(version=version, known=VERSION)
-    return None if version >= 1 else wording.DATABASE_UNKNOWN.format(version=version)
+    return wrong_version(application, version)
 
 
 def _wrong_size(path: Path, header: bytes) -> str | None:

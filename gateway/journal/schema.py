@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from gateway import wording
 from gateway.journal.disk import sync_folder
 from gateway.journal.epoch import new_seed
 
@@ -133,6 +134,16 @@ FIRST_META = {
     "time": "",
 }
 """`time` is a `TimeRecord`, empty when none has been kept."""
+
+
+def wrong_version(application: int, version: int) -> str | None:
+    """Why a database with these numbers in its header cannot be opened, as the end of a sentence that begins with its
+    name; None if it can be, perhaps after an `upgrade`."""
+    if application != APPLICATION_ID:
+        return wording.DATABASE_OF_ANOTHER
+    if version > VERSION:
+        return wording.DATABASE_NEWER.format(version=version, known=VERSION)
+    return None if version >= 1 else wording.DATABASE_UNKNOWN.format(version=version)
 
 
 def create(path: Path) -> None:

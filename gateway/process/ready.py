@@ -56,8 +56,8 @@ class PageFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What is told once all doors listen: (port name, host, port) of each, the hosts that were asked for, the page's
-    scheme and path, where messages are kept, and the files to write."""
+    """The announcement once all doors listen: (port name, host, port) of each, the hosts that were asked for, the
+    page's scheme and path, where messages are kept, and the files to write."""
 
     doors: Sequence[tuple[str, str, int]]
     hosts: Sequence[str]

@@ -301,7 +301,7 @@ class Supervisor:
             os.kill(worker.pid, number)
 
     def _pulse(self) -> None:
-        """Once a second: kill who is silent or does not stop, and say that the supervisor lives."""
+        """Once a second: kill workers that are silent or do not stop, and report that the supervisor is alive."""
         now = time.monotonic()
         if now < self._next_beat:
             return

@@ -115,7 +115,7 @@ class Backplane:
         self.time_kept = ""
         """What `keep_time` stored last, at the time of the start."""
         self.house_last = 0
-        """The number of the last house event at the time of the start."""
+        """The number of the last shared event at the time of the start."""
         self.house_began = 0
         """What it was when the Redis that was entered last began its life; -1: it was emptied."""
         self.offset_ms = 0
@@ -205,7 +205,7 @@ class Backplane:
         raise BackplaneError(wording.REDIS_CHANGES, connection.address)
 
     async def try_each(self, connection: RedisConnection, calls: Sequence[tuple[str, Sequence[Argument]]]) -> list[Any]:
-        """The same without a second try; a BackplaneError stands in the place of an answer."""
+        """The same without a second try; where a call fails its answer is a BackplaneError."""
         replies = await connection.ask([command(verb, self._token, arguments) for verb, arguments in calls])
         return [refusal_of(each, self.address) if isinstance(each, RedisError) else each for each in replies]
 
@@ -221,7 +221,7 @@ class Backplane:
             self._once_back.append(job)
 
     def announce(self, kind: str, data: bytes) -> Answer[Any]:
-        """Tell all nodes, this one included, in the one order of the house."""
+        """Tell all nodes, this one included, in the one order that all nodes see."""
         return self.do("announce", (secrets.token_hex(8), kind, self.node, data), lambda _: None)
 
     def rewrite_log(self) -> None:

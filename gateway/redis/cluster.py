@@ -1,4 +1,4 @@
-"""The cluster over Redis: facts as events of the house, and who the people are and have which nick (`server.lua`).
+"""The cluster over Redis: facts as events that all nodes share, and the people with their nicks (`server.lua`).
 
 Facts are events that every node reads in one order (`redis.feed`). A node hears its own too, and ignores them: it has
 done already what they tell.
@@ -59,14 +59,14 @@ KINDS: tuple[type[Fact], ...] = (
     AnnouncementMade, PersonKicked, Maintained, DrainBegun, DrainEnded, LogLevelSet, GuessesFailed,
     LinkMinted, LinkUsed,
 )  # fmt: skip
-"""The facts, each an event of the house of its own kind: its tag."""
+"""The facts, each a shared event of its own kind: its tag."""
 
 F = TypeVar("F", bound=Fact)
 packed = msgspec.json.Encoder().encode
 
 
 class Hearers:
-    """Who wants to hear which facts."""
+    """The listeners to each kind of fact."""
 
     def __init__(self) -> None:
         self._by_kind: dict[type, list[Callable[[Any], object]]] = {}
@@ -266,7 +266,7 @@ def _beat_of(answer: tuple[bytes, bytes, list[bytes], list[bytes]]) -> tuple[int
 
 
 def kind_of(kind: type[Fact]) -> str:
-    """The kind of the house's event that is this fact."""
+    """The kind of the shared event that tells this fact."""
     return str(kind.__struct_config__.tag)
 
 

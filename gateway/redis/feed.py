@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 Arrived = Callable[[Message], None]
 HouseEvent = Callable[[bytes, bool], None]
-"""Takes the data of a house event, and whether this node announced it."""
+"""Takes the data of a shared event, and whether this node announced it."""
 
 
 class Followed:
@@ -110,11 +110,11 @@ class StreamFeed:
             self._talk.set()
 
     def hear(self, kind: str, listener: HouseEvent) -> None:
-        """Call `listener` for each house event of that kind."""
+        """Call `listener` for each shared event of that kind."""
         self._listeners[kind] = listener
 
     def on_lost(self, callback: Callable[[], None]) -> None:
-        """Call back when house events were missed for good: what they said has to be read afresh."""
+        """Call back when shared events were missed for good: what they told has to be read afresh."""
         self._lost.append(callback)
 
     def on_forgotten(self, callback: Callable[[], None]) -> None:
@@ -132,7 +132,7 @@ class StreamFeed:
             self._own.pop(nonce, None)
 
     def read_soon(self, room: str) -> None:
-        """There may be something new in the room; with an empty name: in the house."""
+        """There may be something new in the room; with an empty name: among the shared events."""
         if not room or room in self.places:
             self._due[room] = None
             self._wake.set()
@@ -204,7 +204,7 @@ class StreamFeed:
         ((counted, events, answers),) = await self._backplane.call(self._connection, [("news", arguments)])
         if house_last == self._house_last:
             self._hear_house(int(counted), events)
-        else:  # meanwhile it was found that Redis has lost events: this answer is about a place that is none any more
+        else:  # meanwhile it was found that Redis has lost events: this answer is about a place that no longer exists
             self.read_soon("")
         renewed = []
         for (room, place), answer in zip(places.items(), answers, strict=True):

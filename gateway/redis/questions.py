@@ -121,7 +121,7 @@ class Questions:
         return answer
 
     def gone(self, node: str) -> None:
-        """That node lives no more: nobody waits for it."""
+        """That node is dead: nobody waits for it any longer."""
         self._silent.discard(node)
         for number, (asked, _) in list(self._open.items()):
             if asked == node:

@@ -7,7 +7,7 @@
 -- Keys:
 --   gw:run          "RUN_ID TOKEN UNTIL": which process of Redis the nodes have entered, a random token, and until when
 --                   (ms) nobody may append. A flushed, restored or failed-over Redis does not hold the nodes' token.
---   gw:run:house    the number of the last event of the house when that token was made: a node that has read later ones
+--   gw:run:house    the number of the last shared event when that token was made: a node that has read later ones
 --                   knows that Redis has lost its end
 --   gw:new          Redis came up, or was emptied, a short time ago
 --   gw:seed         from which the epochs of rooms nobody has written to are derived
@@ -118,7 +118,7 @@ local function add(key, head, ...)
   return type(added) == 'table' and added.err or nil
 end
 
--- run_id, token, quarantine (ms), seed: what the run, the time and the house are now.
+-- run_id, token, quarantine (ms), seed: what the run, the time and the shared events are now.
 function verbs.enter(a)
   local now = redis.call('TIME')
   now = now[1] * 1000 + math.floor(now[2] / 1000)
@@ -251,7 +251,7 @@ function verbs.append(a)
   return answer
 end
 
--- limit, last number of the house, {name, epoch, head} …: the house's events after that number, with the first and the
+-- limit, number of the last shared event, {name, epoch, head} …: the shared events after that number, with the first and the
 -- last that it holds; for each room false if it has another epoch or an earlier head, or what was said after that head.
 function verbs.news(a)
   local limit, last, answer = tonumber(a[1]), tonumber(a[2]), {}

@@ -30,7 +30,7 @@ TURN_SECONDS = 0.005
 Done = Callable[[socket.socket, TlsSession], None]
 """Takes over a connection whose handshake is complete."""
 Failed = Callable[[str], None]
-"""Called instead, with the reason; the connection needs no more care."""
+"""Called instead, with the reason; the connection is closed already."""
 
 
 class Handshakes:

@@ -186,9 +186,9 @@ FORM_BODY = Content(Fields, FORM)
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """What went wrong. `code` is stable; `text` is for people. Of a filter word that means nothing: the `word` stands
-    `at` that character, `length` characters long; `why` it is wrong, and what is `right`. Of a campaign: so many
-    connections match."""
+    """What went wrong. `code` is stable; `text` is for people. Of a filter word without a meaning: the `word`
+    begins `at` that character and has `length` characters; `why` it is wrong, and what would be `right`. Of a campaign:
+    how many connections match."""
 
     code: str
     text: str
@@ -212,7 +212,7 @@ class RefusalReply(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Body]):
     """A request that has been checked against its row: the values of the query by name, absent ones left out; the
-    decoded `body`; who asks, None where nobody needs to be known."""
+    decoded `body`; the caller, None where nobody needs to be known."""
 
     request: web.Request
     query: Mapping[str, Any]

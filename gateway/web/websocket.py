@@ -277,7 +277,7 @@ class Socket(asyncio.Protocol):
         return self._pause(frames.frames - had, before - frames.left)
 
     def _pause(self, frames: int, size: int) -> float:
-        """So many frames of so many bytes have been handled in this turn: how long to wait before the next."""
+        """The seconds to wait before the next turn, after one in which so many frames of so many bytes were handled."""
         self._crumbs = max(0, self._crumbs + frames - size // CRUMB_BYTES)
         if self._crumbs < CRUMBS:
             return 0.0

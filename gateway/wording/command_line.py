@@ -81,7 +81,7 @@ NOT_THE_KEY = (
     "tls_key: {key} is not the key of the first certificate in {cert}; the gateway's own comes first there, "
     "those of its issuers follow"
 )
-CERTIFICATE_NOT_TAKEN = "tls_cert, tls_key: OpenSSL does not take {cert} and {key}: {why}"
+CERTIFICATE_NOT_TAKEN = "tls_cert, tls_key: OpenSSL rejects {cert} and {key}: {why}"
 KEY_ENCRYPTED = (
     "tls_key: {key} is encrypted, and nobody is there to type its password: openssl pkey -in {key} -out PLAIN "
     "writes one that is not"
@@ -215,7 +215,7 @@ NOT_A_GATEWAY_FILE = "{path} is no file of a gateway: it is a folder, a device o
 NO_GATEWAY_RUNS = "no gateway with a web door runs on {folder}; --data names another folder"
 NOT_BY_A_GATEWAY = "it was not written by a gateway"
 CANNOT_READ_FILE = "cannot read {what}: {why}"
-OTHER_VERSION = "the gateway at {page} is of another version, or none: its summary lacks {field}"
+OTHER_VERSION = "the gateway at {page} runs another version, or is none: its summary lacks {field}"
 GATEWAY_HANGS = "the gateway at {page} accepts nobody (SIGUSR2?), or hangs: no answer in {seconds:.0f} s"
 
 # The store: backup, export, import, new-epoch

@@ -187,7 +187,7 @@ async def test_a_password_and_tls_are_spoken(
 REFUSED = {
     "evicting": (("--maxmemory-policy", "allkeys-lru"), "set its maxmemory-policy to noeviction"),
     "cluster": (("--cluster-enabled", "yes"), "a cluster, which is not supported"),
-    "password": (("--requirepass", "secret"), "wants a password"),
+    "password": (("--requirepass", "secret"), "requires a password"),
 }
 
 
@@ -304,7 +304,7 @@ async def test_sentinels_and_masters_that_speak_nothing_but_tls(
         assert node.told.texts == ["before", "after"]
     unknown = url.replace("/chat?", "/talk?") + "&sentinel_password=watch%20it"
     untrusted = f"{url.partition('?')[0]}?sentinel_password=watch%20it"
-    wrong = {url: "wants a password", untrusted: "certificate", unknown: "they do not know the service"}
+    wrong = {url: "requires a password", untrusted: "certificate", unknown: "they do not know the service"}
     for wrong_url, words in wrong.items():
         with pytest.raises(StartError, match=rf"no sentinel knows a master of the service \w+: .*{words}"):
             await Backplane(wrong_url).start(patience=0)

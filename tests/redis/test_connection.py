@@ -27,7 +27,7 @@ ERRORS = {
     "replica, in a script": (ResponseError("READONLY You can't write against a read only replica."), "the master"),
     "loading": (BusyLoadingError("Redis is loading the dataset in memory"), "still loading"),
     "disk": (ResponseError("MISCONF Redis is configured to save RDB snapshots"), "cannot write to its disk"),
-    "no password": (AuthenticationError("Authentication required."), "wants a password"),
+    "no password": (AuthenticationError("Authentication required."), "requires a password"),
     "wrong password": (AuthenticationError("invalid username-password pair"), "does not accept"),
     "rights": (NoPermissionError("this user has no permissions"), "may not do"),
     "type": (ResponseError("WRONGTYPE Operation against a key"), "replaced by something else"),

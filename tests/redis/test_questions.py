@@ -86,7 +86,7 @@ async def test_what_fails_at_the_other_node_is_told(url: str, expected_errors: l
         there.serve("refused", lambda question: Answer.of(BackplaneError("no room for it")))
         there.serve("large", lambda question: Answer.of(bytes(module.LARGEST + 1)))
         said = [str(await value(here.ask("b", kind, b""))) for kind in ("broken", "refused", "large", "newer")]
-    assert said == ["the node failed", "no room for it", "the answer is too large", "the node is of another version"]
+    assert said == ["the node failed", "no room for it", "the answer is too large", "the node runs another version"]
 
 
 async def test_garbage_on_the_channel_is_ignored(url: str, redis_server: RedisServer) -> None:

@@ -87,7 +87,7 @@ class Completer:
         return _beginning(word, [*self._people_here(word), *sorted(others, key=str.casefold)])
 
     def _speakers(self, member: Member, here: set[str]) -> list[str]:
-        """Who of those here spoke last, the latest first."""
+        """The people here who have spoken, the latest first."""
         log = member.room.log
         said = [message.nick for message in log.after(max(0, log.head - SPEAKERS_AMONG))]
         return [nick for nick in dict.fromkeys(reversed(said)) if nick in here]

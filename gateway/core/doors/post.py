@@ -66,7 +66,8 @@ class Posting:
         directory = self._hub.directory
         if post.token is None and post.nick is not None:
             nick = name_rules.nick(post.nick)
-            self._hub.bans.check_poster(nick, "", post.address)  # first: who is banned may still hold it elsewhere
+            # First, because somebody who is banned may still hold the nick on another node.
+            self._hub.bans.check_poster(nick, "", post.address)
             return directory.is_free(nick).chain(known)
         return directory.look_up(post.token).chain(known)
 

@@ -69,7 +69,7 @@ def _room_row(hub: Hub, room: ListedRoom) -> str:
 
 
 def _presence_here(hub: Hub, asking: Session, room: Room, nick: str) -> str:
-    """Of the person's connections in the room the latest tells."""
+    """The door and the idle time of the person's latest connection in the room."""
     return _presence(hub, asking, room.attendance.here(hub.identities.nicks.find(nick))[-1].session)
 
 

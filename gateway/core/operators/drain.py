@@ -207,7 +207,7 @@ class Drain:
             self.join(told)
 
     def standing(self) -> list[DrainBegun]:
-        """What is drained at all nodes, for one that comes later."""
+        """The drain of all nodes, for a node that starts later."""
         return list(self._standing.values())
 
     @property
@@ -359,8 +359,8 @@ class Drain:
         return RETRY_FIRST_MS + self._random_bits(32) % (self._spread_ms + 1)
 
     def _close(self) -> None:
-        """No session is left: the doors are closed. The node where that was ordered records it, and those that have
-        sent somebody away; not every one that starts while the drain stands."""
+        """No session is left: the doors are closed. The node where that was ordered records it, and so do those
+        that have disconnected somebody; a node that starts during the drain does not."""
         doors = self._draining()
         for door in doors:
             self._gate.close(door)

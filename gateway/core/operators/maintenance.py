@@ -238,7 +238,7 @@ class StoreMaintenance:
         return self.backup if running else None
 
     def new_epoch(self, operator: Operator, room: str) -> Answer[Outcome | Refusal]:
-        """Give a room a new epoch: who reads it begins anew, and its numbers go on."""
+        """Give a room a new epoch: its readers begin anew, and its numbers go on."""
 
         def renewed(known: bool | Refusal) -> Answer[Outcome | Refusal]:
             def act() -> Outcome:

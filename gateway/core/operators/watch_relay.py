@@ -44,7 +44,7 @@ class Seen(msgspec.Struct, gc=False):
 
 
 class Dropped(msgspec.Struct):
-    """So many pieces were too much to show, until `at` (ms since 1970)."""
+    """The number of pieces that were too much to show, until `at` (ms since 1970)."""
 
     at: int
     count: int
@@ -118,7 +118,7 @@ class LiveWatch(Protocol):
         """Everything since the last call."""
 
     def end(self, reason: str) -> bool:
-        """Watch no more; return whether the end is recorded elsewhere."""
+        """Stop watching; return whether the end is recorded elsewhere."""
 
 
 LOST = Over("lost")

@@ -227,7 +227,7 @@ class WatchedLines:
 
     @property
     def nick(self) -> str:
-        """Who is watched."""
+        """The nick of the peer that is watched."""
         return "" if self._watch is None else self._watch.nick
 
     def begin(self, watch: LiveWatch) -> None:
@@ -244,7 +244,7 @@ class WatchedLines:
             self._watching.end(self._operator, watch, reason)
 
     def news(self) -> None:
-        """There is something to show."""
+        """Whether there is something to show."""
         if not self._due:
             self._due = True
             self._hub.clock.later(SHOW_SECONDS, self._show)

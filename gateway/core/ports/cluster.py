@@ -276,7 +276,7 @@ class Cluster(Protocol):
         else has it. Who had it as `before` hands it over."""
 
     def release(self, keys: Sequence[str], owner: str, away: bool = False) -> None:
-        """The owner has this nick no more. `away`: only if it is connected to no other node."""
+        """The owner no longer has this nick. `away`: only if it is connected to no other node."""
 
     def held(self, keys: Sequence[str]) -> Answer[bool | JournalError]:
         """Whether anybody at any node has one of these keys."""

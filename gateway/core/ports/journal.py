@@ -199,7 +199,7 @@ class Follower(Protocol):
         """A message that this node has appended was not stored, unlike others of its batch: it does not arrive."""
 
     def renewed(self, record: RoomRecord) -> None:
-        """The room has another epoch or has lost its end: what was told of it counts no more."""
+        """The room has another epoch or has lost its end: what was told of it no longer holds."""
 
     def topic_set(self, room: str, topic: str, by: str) -> None:
         """On another node, `by` has given a room a topic."""
@@ -223,7 +223,7 @@ class Feed(Protocol):
         """Tell what comes after the record's head, from now on. Does nothing for a room that is followed already."""
 
     def leave(self, room: str) -> None:
-        """Tell no more of the room."""
+        """Stop telling of the room."""
 
 
 class NoFeed:

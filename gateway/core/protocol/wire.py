@@ -153,7 +153,7 @@ class ServerSentEvents:
 
 
 class LineReader(NamedTuple):
-    """Who reads an event as lines: their nick, and where they find the web door (`http://10.0.0.4:8080`; empty: not
+    """The reader of an event as lines: their nick, and where they find the web door (`http://10.0.0.4:8080`; empty: not
     known)."""
 
     nick: str

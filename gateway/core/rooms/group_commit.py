@@ -92,7 +92,7 @@ class GroupCommit:
 
     @property
     def crowded(self) -> bool:
-        """So many messages wait for the journal that no more should be accepted."""
+        """Whether too many messages wait for the journal to accept more."""
         return self._count > INCOMING_MESSAGES or self._paste_bytes > INCOMING_PASTE_BYTES
 
     @property

@@ -103,7 +103,7 @@ class Pastes:
         self.used += size
 
     def release(self, size: int) -> None:
-        """So many bytes are no longer held."""
+        """Return bytes to the common bound."""
         self.used -= size
 
     def begin(self, session: Session) -> None:

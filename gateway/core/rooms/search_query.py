@@ -1,4 +1,4 @@
-"""What somebody looks for, and how often they may.
+"""Search queries: what the words of a search mean, and how often somebody may search.
 
 A query is words, or their beginnings of three letters or more, all of which a message must have. `from:ana` (an
 author), `room:ops`, `since:3d` and `before:14:00` are filters; from: and room: may be given several times, and any one
@@ -70,7 +70,7 @@ def _moment(filter: str, value: str, now: int) -> int:
 
 
 class Turns:
-    """Who may search now. `start` and `finish` enclose each search; an address of None is not counted."""
+    """Decides who may search now. `start` and `finish` enclose each search; an address of None is not counted."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now

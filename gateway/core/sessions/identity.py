@@ -108,7 +108,7 @@ class Identities:
         return self._known.get(id)
 
     def renew(self, account: str) -> Identity | None:
-        """What proved to be the owner of the account (casefolded) until now does so no more; return who that was, None
+        """What proved the owner of the account (casefolded) until now no longer does; return who that was, None
         if nobody has logged in yet. The next login finds how far the owner has read."""
         earlier = self._accounts.pop(account, None)
         if earlier is not None:

@@ -177,7 +177,7 @@ class Nicknames:
         return bool(self._owners) and any(self._owners.get(key, own) != own for key in name_rules.keys(nick))
 
     def absence(self, nick: str, holder: Holder | None) -> str:
-        """Why there is nobody to be found under that nick."""
+        """Why nobody is found under that nick, in words."""
         if not isinstance(holder, Identity):
             return wording.NOBODY_CALLED.format(nick=sanitize.shown(nick))
         ago = short_duration(max(0, self._clock.trusted.now() - holder.gone_at) / 1000)

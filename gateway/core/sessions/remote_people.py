@@ -131,7 +131,7 @@ class RemotePeople:
 
     def nodes_of(self, nick: str) -> Answer[Sequence[str] | Refusal]:
         """The ids of the nodes to which the person with that nick is connected, at least one; a Refusal when there is
-        nobody, or it cannot be said now."""
+        nobody, or when that cannot be told now."""
         try:
             keys = name_rules.keys(name_rules.any_nick(nick))
         except Refusal:

@@ -255,7 +255,7 @@ class IdentityRegistry:
             self._entering[session] = rooms
 
     def changed(self, session: Session) -> None:
-        """What is stored of the session's person has changed."""
+        """Note that what is stored of the session's person has changed."""
         if session.identity is not None:
             self._changed[session.identity] = None
             self._clock.soon()
@@ -298,7 +298,7 @@ class IdentityRegistry:
 
     @property
     def pending(self) -> bool:
-        """There is something to store, or a callback to call."""
+        """Whether there is something to store, or a callback to call."""
         return bool(self._changed or self._waiting or self._answers)
 
     def serve(self) -> None:

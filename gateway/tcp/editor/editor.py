@@ -30,11 +30,11 @@ BELL = "\a"
 
 
 class Owner(Protocol):
-    """Who a line is typed for."""
+    """The connection that a line is typed for."""
 
     @property
     def prompt(self) -> str:
-        """What stands before the line."""
+        """The prompt before the line."""
 
     def complete(self, before: str) -> Candidates:
         """What the last word before the cursor may become."""

@@ -77,19 +77,19 @@ class EditLine:
         self.at = min(max(self.at + by, 0), len(self.cells))
 
     def home(self) -> None:
-        """To the start."""
+        """Move the cursor to the start."""
         self.move(-len(self.cells))
 
     def end(self) -> None:
-        """To the end."""
+        """Move the cursor to the end."""
         self.move(len(self.cells))
 
     def word_left(self) -> None:
-        """To the start of the word at or before the cursor."""
+        """Move to the start of the word at or before the cursor."""
         self.move(self._word_start(str.isalnum) - self.at)
 
     def word_right(self) -> None:
-        """To the end of the word at or behind the cursor."""
+        """Move to the end of the word at or behind the cursor."""
         self.move(self._word_end() - self.at)
 
     # Deleting and cutting

@@ -178,7 +178,7 @@ class Negotiation:
 
     @property
     def program(self) -> str | None:
-        """What is at the other end, as it names itself."""
+        """The program at the other end, as it names itself."""
         return " ".join(filter(None, (self.agent, self.terminal))) or None
 
     def _settle(self, settled: Settled) -> None:

@@ -36,7 +36,7 @@ class Settled:
 
 
 class State(StrEnum):
-    """Of one option at one side, as we know it."""
+    """The state of one option at one side, as we know it."""
 
     NO = "no"
     REFUSED = "refused"
@@ -48,7 +48,7 @@ class State(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Of a move."""
+    """What causes a move."""
 
     OFFER = "the peer says WILL or DO of an option we want"
     INTRUSION = "the same of an option we do not want"

@@ -65,7 +65,7 @@ class SanctionRequest(Order):
 
     @property
     def whom(self) -> Subject:
-        """Who is meant."""
+        """The target of the request."""
         return meant(Subject(self.connection, self.nick, self.address, by=self.by))
 
     @property

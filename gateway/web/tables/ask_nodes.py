@@ -133,7 +133,7 @@ class Survey:
         return Asked(found, missing)
 
     def serve(self, kind: str, question: type[T] | None, use: Callable[[T], Awaitable[Any]]) -> None:
-        """Answer questions of that kind with what `use` returns; a Refusal reaches who asks."""
+        """Answer questions of that kind with what `use` returns; a Refusal reaches the node that asked."""
         read: Callable[[bytes], T] = msgspec.json.Decoder(question).decode
 
         async def work(asked: bytes, answer: Answer[bytes | JournalError]) -> None:

@@ -83,7 +83,7 @@ def test_one_who_leaves_meanwhile_or_a_node_of_another_version_is_told(nodes: No
     served = nodes.clusters["b"].served
     other = served[who.KIND]
     served[who.KIND] = lambda asked: other(msgspec.json.encode({}))
-    assert asked(nodes, ana, "/whois bob") == "!! backplane: b does not answer: it is of another version"
+    assert asked(nodes, ana, "/whois bob") == "!! backplane: b does not answer: it runs another version"
     served[who.KIND] = lambda asked: other(msgspec.json.encode({"nick": "nobody"}))
     assert asked(nodes, ana, "/whois bob") == "!! no_such_user: they have just left"
     nodes.clusters["a"].away = True

@@ -90,7 +90,7 @@ def test_more_than_the_operator_typed_are_refused(world: World) -> None:
     refusal = begin(world, OPERATOR, Action.KICK, peers, expected=2)
     assert isinstance(refusal, TooMany) and refusal.matches == 3
     assert begin(world, OPERATOR, Action.KICK, peers, expected=4).total == 3
-    assert audit(world)[0].result.startswith("refused: 3 connections match by now, not 2")
+    assert audit(world)[0].result.startswith("refused: 3 connections match now, not 2")
 
 
 def test_m4_what_the_operator_wrote_passes_the_gate(world: World) -> None:

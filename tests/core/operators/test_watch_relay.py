@@ -204,7 +204,7 @@ def test_a_watch_ends_when_its_watcher_is_gone_or_asks_no_more(
         assert bob.session.tap is not None
         later(nodes, 4)
     assert bob.session.tap is None
-    assert entries(nodes)[-1] == ("root", "unwatch", "done: the watcher went")
+    assert entries(nodes)[-1] == ("root", "unwatch", "done: the watcher has gone")
 
 
 def test_the_node_of_the_connection_decides(nodes: Nodes, here: World, bob: Peer) -> None:
@@ -229,7 +229,7 @@ def test_a_question_of_another_version_is_an_error(nodes: Nodes, here: World, th
     found: list[Any] = []
     here.hub.cluster.ask("b", kind, b"{}").then(found.append)
     nodes.settle()
-    assert str(found[0]) == "it is of another version"
+    assert str(found[0]) == "it runs another version"
 
 
 def test_an_answer_of_another_version_ends_the_watch(nodes: Nodes, here: World, bob: Peer) -> None:

@@ -186,7 +186,7 @@ def test_a_further_connection_is_told_to_the_others() -> None:
     world = World()
     ana = world.browser("ana")
     world.browser(token=token_of(ana))
-    assert fields(ana.told("notice"), "text") == [("you are connected once more: web from 127.0.0.1",)]
+    assert fields(ana.told("notice"), "text") == [("you have one more connection: web from 127.0.0.1",)]
 
 
 def test_the_ninth_connection_closes_the_first() -> None:

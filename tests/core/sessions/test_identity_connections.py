@@ -40,7 +40,7 @@ def closed(*peers: Peer) -> list[bool]:
 def test_a_connection_at_another_node_is_told_to_the_earlier_ones(nodes: Nodes, here: World, there: World) -> None:
     first = page(nodes, here, nick="ana")
     second = page(nodes, there, token=token_of(first))
-    assert [each["text"] for each in first.told("notice")] == ["you are connected once more: web from 127.0.0.1"]
+    assert [each["text"] for each in first.told("notice")] == ["you have one more connection: web from 127.0.0.1"]
     assert second.told("notice") == []
 
     first.forget()

@@ -56,7 +56,7 @@ async def test_a_node_that_fails_is_missing_and_its_failure_is_in_its_log(
     expected_errors.append("the question 'double' of another node failed")
     surveys[1].serve("double", int, fail)
     found, missing = await settled(nodes, surveys[0].ask("double", lambda card: 1, int, surveys[0].others()[:1]))
-    assert found == [] and missing[0].why == "b does not answer: it is of another version"
+    assert found == [] and missing[0].why == "b does not answer: it runs another version"
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b'{"type":"done","body":"text"}', b'{"type":"newer"}'])
@@ -66,7 +66,7 @@ async def test_an_answer_that_cannot_be_read_is_that_of_another_version(
     cluster: Any = nodes.clusters["b"]
     cluster.served["double"] = lambda question: Answer.of(answer)
     _, missing = await settled(nodes, surveys[0].ask("double", lambda card: 1, int, surveys[0].others()[:1]))
-    assert missing[0].why == "b does not answer: it is of another version"
+    assert missing[0].why == "b does not answer: it runs another version"
 
 
 async def test_a_question_that_cannot_be_read_is_not_logged_as_a_failure(nodes: Nodes, surveys: list[Survey]) -> None:
