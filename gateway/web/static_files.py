@@ -49,14 +49,19 @@ _BLOCK = re.compile(r"^[ \t]*/\*(?!!).*?\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
 _LINE = re.compile(r"^[ \t]*//.*\n", re.MULTILINE)
 _TRAILING = re.compile(r"[ \t]+// [^\"'`\n]*$", re.MULTILINE)
 """A comment behind code. No text inside a line matches: it would have to end on that line, with a quote."""
+_TYPE = re.compile(r"/\*\* @type [^\n]*?\*/ ?")
+"""The type of a parameter or a value, between code."""
 _MARGIN = re.compile(r"^[ \t]+|^\n", re.MULTILINE)
 _STYLE_IMPORT = re.compile(r'^@import "(\.[^"]+)";\n', re.MULTILINE)
 _SILENT = re.compile(r'content: ("[^"]*") / "";')
 """A glyph that is not read aloud. Browsers from before 2024 know no such alternative, and would draw nothing."""
 _TEXT_OR_BLANKS = re.compile(r"""("(?:[^"\\\n]|\\.)*"|`[^`]*`)| *([={}()\[\];,:?&|<>*!]+) *""")
 """Blanks around signs in a script. Not around + and -, two of which may be one sign without them."""
-_HARD = re.compile(r"['/]|`[^`]*`[^`]*`")
-"""What may begin a text with double quotes in it, a pattern, a comment or a template in another: such a line stays."""
+_NESTED = re.compile(r"`[^`]*`[^`]*`")
+_HARD = re.compile(r"['/]")
+"""What may begin a text with double quotes in it, a pattern or a comment; and what may be a template in another: such a
+line stays. The former is looked for outside of the line's texts: a pattern or comment would have to begin there too."""
+_TEXT = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`')
 _STYLE_BLANKS = re.compile(r"""("[^"\n]*"|: ;)| *([{};,>]) *|(?<=[\w-]): (?!;)""")
 _IMPORT = re.compile(r'^import (?:(\{[^}]*\}|\* as \w+|\w+) from )?"(\.[^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
@@ -74,7 +79,7 @@ def without_comments(name: str, files: Mapping[str, bytes]) -> bytes:
         return files[name]
     text = files[name].decode()
     if name.endswith(".js"):
-        text = _TRAILING.sub("", _LINE.sub("", text))
+        text = _TYPE.sub("", _BLOCK.sub("", _TRAILING.sub("", _LINE.sub("", text))))
     else:
         text = _STYLE_IMPORT.sub(lambda found: files[_resolve(name, found[1])].decode(), text)
         text = _SILENT.sub(r"content: \1; \g<0>", text)
@@ -87,10 +92,13 @@ def minified(name: str, text: str) -> str:
         return text
     if name.endswith(".css"):
         return _STYLE_BLANKS.sub(lambda found: found[1] or found[2] or ":", text)
-    lines = text.split("\n")
-    return "\n".join(
-        line if _HARD.search(line) else _TEXT_OR_BLANKS.sub(lambda found: found[1] or found[2], line) for line in lines
-    )
+    return "\n".join(map(_narrow, text.split("\n")))
+
+
+def _narrow(line: str) -> str:
+    if _NESTED.search(line) or _HARD.search(_TEXT.sub("", line)):
+        return line
+    return _TEXT_OR_BLANKS.sub(lambda found: found[1] or found[2], line)
 
 
 class Scripts:

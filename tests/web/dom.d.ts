@@ -20,8 +20,11 @@ interface Element {
   cells: any;
   content: any;
   click: any;
+  dataset: any;
+  dateTime: any;
   disabled: any;
   elements: any;
+  focus: any;
   hidden: any;
   href: any;
   max: any;
@@ -29,10 +32,29 @@ interface Element {
   rows: any;
   style: any;
   tabIndex: any;
+  title: any;
 }
 
+/** What a listener on a found element is given. */
+type Happened = Omit<KeyboardEvent & PointerEvent & ClipboardEvent & SubmitEvent, "target"> & { target: any };
+
+/** A found element, or one that was made: of a tag that only the template knows, or the caller. */
+type Found = {
+  addEventListener(type: string, listener: (event: Happened) => unknown, options?: boolean | AddEventListenerOptions): void;
+  children: any;
+  cloneNode: any;
+  dataset: any;
+  firstElementChild: any;
+  lastElementChild: any;
+  nextElementSibling: any;
+  parentElement: any;
+  previousElementSibling: any;
+  querySelectorAll: any;
+  textContent: any;
+} & { [property: string]: any } & HTMLElement;
+
 interface ParentNode {
-  querySelector(selectors: string): any;
+  querySelector(selectors: string): Found;
 }
 
 interface HTMLFormControlsCollection {

@@ -13,6 +13,7 @@ import pytest
 from gateway.web.settings import STATIC_DIR
 from gateway.web.static_files import VENDOR, Assets, Scripts, minified, served_files, without_comments
 from tests.suite.programs import PROGRAMS
+from tests.web.declarations import FILE, declarations
 
 FILES = {
     "page/main.js": """\
@@ -136,6 +137,7 @@ text = text.replace(/ , /g, " ; ") ? 'a = "b ; ' : `a ${b ? ` ; ` : ""} ; c`;
         "if(a in!b)return a + +b - -c;",
         script.split("\n")[2],
     ]
+    assert minified("a.js", 'const at = "/r/" + `/${ room }`;') == 'const at="/r/" + `/${ room }`;'
     style = 'a > b, c :is(d) { --empty: ; content: "a ; b"; width: calc(1px + 2px) }'
     assert minified("a.css", style) == 'a>b,c :is(d){--empty: ; content:"a ; b";width:calc(1px + 2px)}'
     assert minified("vendor/a.js", script) == script
@@ -192,6 +194,10 @@ def test_what_people_read_stands_in_the_tables_of_words() -> None:
             text = re.sub(r"\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\}", "0", found[1] or found[2] or "")
             known = found[1] in NOT_READ or SELECTOR.match(text) or set(text.split()) <= classes
             assert known or not SENTENCE.search(text), f"{name}: {found[0]}"
+
+
+def test_the_checker_of_the_scripts_knows_what_the_server_sends() -> None:
+    assert FILE.read_text(encoding="utf-8") == declarations(), "python -m tests.web.declarations"
 
 
 def test_the_scripts_are_typed() -> None:

@@ -32,8 +32,12 @@ export class Refusal extends Error {
   }
 }
 
-/** Sends a request and returns its JSON; throws a Refusal, or a TypeError or AbortError if there was no answer at all. */
-export async function ask(path, /** @type {RequestInit} */ options = {}) {
+/**
+ * Sends a request and returns its JSON; throws a Refusal, or a TypeError or AbortError if there was no answer at all.
+ * @param {string} path
+ * @param {RequestInit} options
+ */
+export async function ask(path, options = {}) {
   const headers = { ...mark(), ...options.headers };
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), PATIENCE);
@@ -46,19 +50,30 @@ export async function ask(path, /** @type {RequestInit} */ options = {}) {
 
 const token = () => document.querySelector("meta[name=csrf-token]");
 
-/** Sends a change, with the session's CSRF token. */
+/**
+ * Sends a change, with the session's CSRF token.
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ */
 export function order(method, path, body) {
   const headers = { "X-CSRF-Token": token().content, "Content-Type": "application/json" };
   return ask(path, { method, headers, body: JSON.stringify(body) });
 }
 
-/** Takes over the CSRF token of a new session. */
+/**
+ * Takes over the CSRF token of a new session.
+ * @param {string} csrf
+ */
 export function renew(csrf) {
   token().content = csrf;
   for (const field of document.querySelectorAll("input[name=csrf]")) field.value = csrf;
 }
 
-/** A page of the dashboard as a document, parsed by the browser. */
+/**
+ * A page of the dashboard as a document, parsed by the browser.
+ * @param {string} path
+ */
 export function page(path) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();

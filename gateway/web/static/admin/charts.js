@@ -14,7 +14,9 @@ const HEIGHT = 112;
 const TALL = 260;
 const TABLED = 60; // rows of a table
 
+/** @param {string[][]} series */
 const named = (...series) => series.map(([figure, label, shown, side = "y"]) => ({ figure, label, shown, side }));
+/** @type {Admin.Plan[]} */
 const PLOTS = [
   { title: words.connections, stacked: true, series: () => named(["connections_tcp", "tcp", "count"], ["connections_telnet", "telnet", "count"], ["connections_web", "web", "count"], ["connections_http", "http", "count"]) },
   { title: words.messages, series: () => named(["messages_in", words.in, "rate"], ["deliveries", words.fanOut, "rate", "right"]) },
@@ -25,9 +27,13 @@ const PLOTS = [
 
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 const WHOLE = [...Array(10).keys()].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power)); // steps between ticks
+/** @type {Record<string, number>} */
 const LEAST = { count: 4, rate: 4, size: 1000, milliseconds: 10 }; // the least top of an axis
 
-/** A colour of the current theme. */
+/**
+ * A colour of the current theme.
+ * @param {string} name
+ */
 function style(name) {
   const probe = make("i", {});
   probe.style.color = `var(${name})`;
@@ -37,9 +43,13 @@ function style(name) {
   return color;
 }
 
+/** @param {number} at */
 const hue = (at) => style(`--series-${(at % 6) + 1}`);
 
-/** Stacked values, the topmost first. */
+/**
+ * Stacked values, the topmost first.
+ * @param {number[][]} columns
+ */
 function stack(columns) {
   const sum = new Array(columns[0]?.length ?? 0).fill(0);
   return columns.map((column) => column.map((value, at) => (sum[at] += value))).reverse();
@@ -50,15 +60,18 @@ class Chart {
   #plan;
   /** @type {any} */
   #plot = null;
+  /** @type {Admin.Series[]} */
   #series = [];
   /** @type {Record<string, number[]>} */
   #figures = { t: [] };
+  /** @type {Server.Mark[]} */
   #marks = [];
   #legend = make("ul", { className: "legend" });
   #picture = make("div", { className: "picture" });
   #table = make("details", {}, make("summary", {}, words.asTable));
   element;
 
+  /** @param {Admin.Plan} plan */
   constructor(plan) {
     this.#plan = plan;
     const title = make("button", { type: "button", className: "quiet", aria: { pressed: "false" } }, plan.title);
@@ -68,6 +81,7 @@ class Chart {
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(this.#picture);
   }
 
+  /** @param {boolean} large */
   set large(large) {
     this.element.classList.toggle("large", large);
     this.element.querySelector("button").setAttribute("aria-pressed", String(large));
@@ -120,12 +134,16 @@ class Chart {
     const order = this.#series.map((_, at) => at);
     if (stacked) order.reverse();
     const axis = { stroke: style("--muted"), font: "11px system-ui", grid: { stroke: style("--line"), width: 1 }, ticks: { show: false }, gap: 3 };
-    const values = (shown) => (_plot, ticks) => ticks.map((tick) => (tick === null ? "" : written(tick, shown).replace(".0", "")));
+    /** @param {string} shown */
+    const values = (shown) => (/** @type {any} */ _plot, /** @type {(number | null)[]} */ ticks) => ticks.map((tick) => (tick === null ? "" : written(tick, shown).replace(".0", "")));
     const left = this.#series.find(({ side }) => side === "y");
     const right = this.#series.find(({ side }) => side === "right");
+    /** @param {Admin.Series} side */
     const colour = (side) => (right ? hue(this.#series.indexOf(side)) : axis.stroke); // shows which series an axis belongs to
+    /** @param {Admin.Series | undefined} side */
     const steps = (side) => (["count", "rate"].includes(side?.shown ?? "count") ? { incrs: WHOLE } : {});
-    const floor = (axis) => ({ range: (_plot, _low, high) => [0, Math.max(LEAST[axis?.shown ?? "count"], (high ?? 0) * 1.1)] });
+    /** @param {Admin.Series | undefined} axis */
+    const floor = (axis) => ({ range: (/** @type {any} */ _plot, /** @type {number} */ _low, /** @type {number} */ high) => [0, Math.max(LEAST[axis?.shown ?? "count"], (high ?? 0) * 1.1)] });
     return {
       ...this.#size(),
       legend: { show: false },
@@ -133,8 +151,8 @@ class Chart {
       padding: [6, right ? 0 : 20, 0, 0],
       scales: { x: { time: true }, y: floor(left), right: floor(right) },
       axes: [
-        { ...axis, size: 20, space: 40, incrs: span === "5m" ? [60, 120] : undefined, values: (_plot, ticks) => ticks.map((tick) => moment(tick * 1000).slice(-8, -3)) },
-        { ...axis, ...steps(left), stroke: colour(left), size: 48, space: 28, values: values(left?.shown ?? "count") },
+        { ...axis, size: 20, space: 40, incrs: span === "5m" ? [60, 120] : undefined, values: (/** @type {any} */ _plot, /** @type {number[]} */ ticks) => ticks.map((tick) => moment(tick * 1000).slice(-8, -3)) },
+        { ...axis, ...steps(left), stroke: left && colour(left), size: 48, space: 28, values: values(left?.shown ?? "count") },
         ...(right ? [{ ...axis, ...steps(right), stroke: colour(right), scale: "right", side: 1, size: 52, space: 28, grid: { show: false }, values: values(right.shown) }] : []),
       ],
       series: [
@@ -145,14 +163,15 @@ class Chart {
           width: 1.5,
           dash: stacked ? [] : DASHES[at],
           fill: stacked ? `color-mix(in srgb, ${hue(at)} 55%, ${style("--paper")})` : undefined,
-          paths: bars ? UPlot.paths.bars({ size: [0.8, 12] }) : undefined,
+          paths: bars ? /** @type {any} */ (UPlot).paths.bars({ size: [0.8, 12] }) : undefined,
           points: { show: false },
         })),
       ],
-      hooks: { setCursor: [(plot) => this.#tell(plot.cursor.idx)], draw: [(plot) => this.#drawMarks(plot)] },
+      hooks: { setCursor: [(/** @type {any} */ plot) => this.#tell(plot.cursor.idx)], draw: [(/** @type {any} */ plot) => this.#drawMarks(plot)] },
     };
   }
 
+  /** @param {any} given */
   #drawMarks({ ctx, bbox, scales, valToPos }) {
     ctx.save();
     ctx.strokeStyle = ctx.fillStyle = style("--accent");
@@ -173,7 +192,10 @@ class Chart {
     ctx.restore();
   }
 
-  /** Writes the figures at a place, or the last ones, into the legend. */
+  /**
+   * Writes the figures at a place, or the last ones, into the legend.
+   * @param {number | null | undefined} at
+   */
   #tell(at) {
     const columns = this.#columns();
     const { t } = this.#figures;
@@ -183,7 +205,10 @@ class Chart {
     put(this.#legend.lastElementChild, at === null || at === undefined ? "" : [moment(t[place]).slice(-8), ...done].join(" · "));
   }
 
-  /** What operators did between a row and the next. */
+  /**
+   * What operators did between a row and the next.
+   * @param {number} place
+   */
   #done(place) {
     const { t } = this.#figures;
     const from = t[place];
@@ -216,7 +241,9 @@ const charts = PLOTS.map((plan) => new Chart(plan));
 const SPANS = [...byId("charts").querySelectorAll("[data-span]")].map((button) => button.dataset.span);
 
 let span = recall("localStorage", "span", (value) => SPANS.includes(value)) ?? "5m";
+/** @type {Admin.Figures | null} */
 let series = null;
+/** @type {Server.Mark[]} */
 let marks = [];
 let asking = 0;
 
@@ -237,7 +264,10 @@ function press() {
   for (const button of byId("charts").querySelectorAll("[data-span]")) button.setAttribute("aria-pressed", String(button.dataset.span === span));
 }
 
-/** Shows one chart over the whole width, or all side by side again. */
+/**
+ * Shows one chart over the whole width, or all side by side again.
+ * @param {number} number
+ */
 export function enlarge(number) {
   const large = charts[number].element.classList.contains("large");
   charts.forEach((chart, at) => (chart.large = at === number && !large));
@@ -253,18 +283,18 @@ export async function pull() {
   if (asked !== asking || answer.span !== span) return;
   const { step, marks: done } = answer;
   const fresh = { t: answer.t, ...answer.figures };
-  const keep = { "5m": 300, "1h": 360, "24h": 1440 }[span];
+  const kept = /** @type {Record<string, number>} */ ({ "5m": 300, "1h": 360, "24h": 1440 });
   const length = series?.t.length ?? 0;
   const names = new Set([...Object.keys(series ?? {}), ...Object.keys(fresh)]);
-  /** @type {any} */
-  const joined = {};
+  const joined = /** @type {Admin.Figures} */ ({});
   for (const name of names) {
     const before = series?.[name] ?? new Array(length).fill(0);
     const after = fresh[name] ?? new Array(fresh.t.length).fill(0);
-    joined[name] = [...before, ...after].slice(-keep);
+    joined[name] = [...before, ...after].slice(-kept[span]);
   }
   series = joined;
   marks = since ? [...marks.filter(({ at }) => at <= since), ...done] : done;
-  marks = marks.filter(({ at }) => at >= (series.t[0] ?? 0) - step);
+  const first = series.t[0] ?? 0;
+  marks = marks.filter(({ at }) => at >= first - step);
   for (const chart of charts) chart.show(series, marks);
 }

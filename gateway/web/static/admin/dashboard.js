@@ -27,7 +27,9 @@ const KEEP_FROZEN = 20_000; // ms between two requests for a frozen moment, whic
 let fresh = false; // another page was requested: the rows shown are not part of it
 let force = false; // reorder at once, whatever the pointer does
 let looked = 0; // when the table was last requested
+/** @type {typeof import("./charts.js") | null} */
 let charts = null;
+/** @type {import("./table/drawer.js").Drawer | null} */
 let drawer = null;
 let matching = 0; // connections that match the filter
 
@@ -73,6 +75,7 @@ async function pull() {
   if (rows && asked === query.search.toString()) show(rows);
 }
 
+/** @param {string} asked */
 async function askRows(asked) {
   if (frozen.on && query.snapshot && !fresh && Date.now() - looked < KEEP_FROZEN) return null;
   looked = Date.now();
@@ -94,10 +97,11 @@ async function askRows(asked) {
   }
 }
 
+/** @param {Server.TablePage} given */
 function show({ connections, total, of, cursor, at, snapshot, missing = [] }) {
   if (frozen.on) {
     frozen.at = at;
-    query.snapshot = snapshot;
+    query.snapshot = snapshot ?? "";
   }
   matching = total;
   if (byId("missing")) {
@@ -111,7 +115,7 @@ function show({ connections, total, of, cursor, at, snapshot, missing = [] }) {
   }
   if (fresh) table.clear();
   table.head(query);
-  table.show(connections, !cursor && !query.cursor && !missing.length, force || fresh);
+  table.show(/** @type {Admin.Row[]} */ (connections), !cursor && !query.cursor && !missing.length, force || fresh);
   fresh = force = false;
   selection.show();
   query.answered(cursor);
@@ -149,7 +153,7 @@ byId("refresh").addEventListener("click", () => {
   force = true;
   live.now();
 });
-byId("connections").tHead.addEventListener("click", (event) => {
+byId("connections").tHead.addEventListener("click", (/** @type {Happened} */ event) => {
   const head = event.target.closest("a")?.closest("th");
   if (!head) return;
   event.preventDefault();
@@ -161,12 +165,13 @@ byId("rows").addEventListener("click", (event) => {
   if (event.target.closest("[data-open]") || (!own && !String(getSelection()))) open(row);
 });
 
+/** @param {Element | null | undefined} row */
 async function open(row) {
   const connection = table.connections.get(row?.dataset.id);
   if (!connection) return;
   const { Drawer } = await load("drawer");
-  drawer ??= new Drawer((id) => table.focus(id), acted);
-  drawer.open(connection);
+  const shown = (drawer ??= /** @type {import("./table/drawer.js").Drawer} */ (new Drawer((/** @type {string} */ id) => table.focus(id), acted)));
+  shown.open(connection);
 }
 
 const focused = () => document.activeElement?.closest("#rows tr");
@@ -185,9 +190,9 @@ for (const number of "12345") {
   });
 }
 
+/** @returns {Promise<typeof import("./charts.js")>} */
 async function loadCharts() {
-  charts ??= await load("charts");
-  return charts;
+  return (charts ??= await load("charts"));
 }
 
 /** Does nothing while the charts are folded away or could not be loaded. */

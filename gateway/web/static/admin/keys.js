@@ -4,17 +4,23 @@ import { at } from "../shared/address.js";
 import { byId } from "../shared/dom.js";
 import { isYesOrNo, recall, remember } from "../shared/storage.js";
 
+/** @type {Record<string, string>} */
 const PAGES = { c: "/admin", b: "/admin/bans", a: "/admin/audit", r: "/admin/rooms", s: "/admin/sessions" };
 const TWO_KEYS = 1_500;
 
 const actions = new Map();
 let went = 0; // when `g` was pressed
 
-/** Binds a key to an action, which returns false where it does not apply. */
+/**
+ * Binds a key to an action, which returns false where it does not apply.
+ * @param {string} key
+ * @param {(event: KeyboardEvent) => unknown} action
+ */
 export function onKey(key, action) {
   actions.set(key, action);
 }
 
+/** @param {any} element */
 const typing = (element) => element.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
 const openDialog = () => document.querySelector("dialog[open]");
 
@@ -43,6 +49,7 @@ function closeMenu() {
   return true;
 }
 
+/** @param {Element} element */
 function jump(element) {
   element.focus();
   element.scrollIntoView({ block: "start" });

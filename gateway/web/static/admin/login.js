@@ -25,6 +25,7 @@ export function loggedOut() {
 
 dialog.addEventListener("cancel", (event) => event.preventDefault());
 
+/** @param {(value?: unknown) => void} resolve   @param {() => Promise<Server.LoggedIn>} way */
 async function attempt(resolve, way) {
   byId("login-problem").hidden = true;
   try {

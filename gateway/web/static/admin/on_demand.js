@@ -3,6 +3,7 @@
 import { toast } from "./toast.js";
 import { page as words } from "./words.js";
 
+/** @type {Record<string, () => Promise<any>>} */
 const LATER = {
   announce: () => import("./actions/announce.js"),
   bulk: () => import("./actions/bulk.js"),
@@ -12,7 +13,10 @@ const LATER = {
   maintenance: () => import("./actions/maintenance.js"),
 };
 
-/** The module `name`. It cannot be loaded any more after the gateway was updated. */
+/**
+ * The module `name`. It cannot be loaded any more after the gateway was updated.
+ * @param {string} name
+ */
 export async function load(name) {
   try {
     return await LATER[name]();

@@ -78,6 +78,7 @@ export class Live {
     document.title = document.title.replace(words.stale, "");
   }
 
+  /** @param {any} error */
   #failed(error) {
     const status = error.status ?? 0;
     if (status === 401) {
@@ -88,10 +89,10 @@ export class Live {
     if (!status && !(error instanceof TypeError || error instanceof DOMException)) throw error;
     const delay = Math.min(LONGEST_RETRY, 2_000 * 2 ** this.#failures++);
     const until = Date.now() + delay;
-    this.#since ??= Date.now();
+    const since = (this.#since ??= Date.now());
     const tell = () => {
       const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));
-      byId("banner-text").textContent = words.notLive(moment(this.#since), status && error.message, seconds);
+      byId("banner-text").textContent = words.notLive(moment(since), status && error.message, seconds);
     };
     clearInterval(this.#ticking);
     this.#ticking = setInterval(tell, 1_000);

@@ -8,7 +8,9 @@ import { event as words } from "./words.js";
 const KEPT = 500; // events, so that a filter has something to find
 const SHOWN = 12;
 
+/** @type {Server.EventRow[]} */
 let events = []; // the newest first
+/** @type {number | null} */
 let cursor = null;
 
 byId("events-filter").addEventListener("input", () => showEvents());
@@ -31,7 +33,7 @@ export async function pull() {
   }
   byId("no-closed").hidden = connections.length > 0;
   byId("closed").replaceChildren(
-    ...connections.map(({ closed_at, door, nick, reason, words: last, up }) => {
+    ...connections.map((/** @type {any} */ { closed_at, door, nick, reason, words: last, up }) => {
       const glyph = make("span", { className: "door", data: { door } }, make("span", { className: "aloud" }, door));
       return line(closed_at, [glyph, " ", make("bdi", {}, nick)], reason, last, make("td", { className: "number" }, written(up, "duration")));
     }),
@@ -40,19 +42,27 @@ export async function pull() {
 
 function showEvents() {
   const wanted = byId("events-filter").value.toLowerCase().split(/\s+/);
+  /** @param {Server.EventRow} given */
   const fits = ({ nick, id, event, detail }) => {
     const text = `${nick ?? ""} ${id ?? ""} ${event} ${words.happened(event, detail).join(" ")}`.toLowerCase();
-    return wanted.every((word) => text.includes(word));
+    return wanted.every((/** @type {string} */ word) => text.includes(word));
   };
   const found = events.filter(fits).slice(0, SHOWN);
   byId("no-events").hidden = found.length > 0;
   byId("no-events").textContent = events.length ? words.unmatched : words.none;
   byId("events").replaceChildren(
-    ...found.map(({ at, id, nick, event, detail }) => line(at, [make("bdi", { title: id ?? "" }, nick ?? id ?? "")], ...words.happened(event, detail))),
+    ...found.map(({ at, id, nick, event, detail }) => line(at, [make("bdi", { title: id ?? "" }, nick ?? id ?? "")], words.happened(event, detail)[0], words.happened(event, detail)[1])),
   );
 }
 
-function line(at, who, what, more, .../** @type {Node[]} */ rest) {
+/**
+ * @param {number} at
+ * @param {(string | Node)[]} who
+ * @param {string} what
+ * @param {string} more
+ * @param {...Node} rest
+ */
+function line(at, who, what, more, ...rest) {
   return make(
     "tr", {},
     make("td", { className: "when" }, moment(at)),

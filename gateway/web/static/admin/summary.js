@@ -10,7 +10,7 @@ const AT = 0.95;
 
 let said = byId("health").dataset.health;
 
-/** @param {object} summary the JSON of /admin/api/summary */
+/** @param {Server.Summary} summary  the JSON of /admin/api/summary */
 export function show(summary) {
   put(byId("up"), written(summary.uptime, "duration"));
   health(summary);
@@ -20,17 +20,22 @@ export function show(summary) {
     for (const element of document.querySelectorAll(`#tiles [data-tile="${name}"]`)) level(element, tile);
   }
   for (const element of document.querySelectorAll("#tiles [data-key]")) {
+    /** @type {any} */
     const tile = summary.tiles[element.closest("[data-tile]")?.dataset.tile];
     put(element, written(tile[element.dataset.key], element.dataset.shown));
   }
 }
 
-/** One entry for each node, which filters the table by it; there is no list where there is one gateway alone. */
+/**
+ * One entry for each node, which filters the table by it; there is no list where there is one gateway alone.
+ * @param {Server.NodeLine[]} list
+ */
 function nodes(list) {
   const known = byId("nodes");
   if (!known) return;
   const key = list.map(({ node }) => node).join(" ");
   if (known.dataset.key !== key) {
+    /** @param {string} node */
     const entry = (node) => make("li", {}, make("a", { href: at(`/admin?q=node:${encodeURIComponent(node)}`) }, node), " ", make("span"));
     known.replaceChildren(...list.map(({ node }) => entry(node)));
     known.dataset.key = key;
@@ -40,13 +45,17 @@ function nodes(list) {
     entry.dataset.state = missing ? "missing" : health;
     entry.title = missing ?? "";
     const off = clock ? written(Math.abs(clock), "duration") : "";
-    put(entry.querySelector("span"), missing ? words.silent : words.node(written(connections, "count"), health, off));
+    put(entry.querySelector("span"), missing ? words.silent : words.node(written(connections, "count"), health ?? "", off));
   }
 }
 
-/** Whether newcomers are turned away. */
+/**
+ * Whether newcomers are turned away.
+ * @param {{causes: Server.CauseLine[]}} given
+ */
 const isMaintained = ({ causes }) => causes.some(({ name }) => name === "maintenance");
 
+/** @param {Server.Summary} given */
 function health({ health, causes, tiles }) {
   const word = isMaintained({ causes }) ? words.maintenance : health.toUpperCase();
   const why = causes.map(({ text }) => text).join("; ");
@@ -58,7 +67,7 @@ function health({ health, causes, tiles }) {
   const icon = byId("icon");
   icon.dataset.calm ??= icon.href;
   icon.href = calm ? icon.dataset.calm : icon.dataset.unread;
-  if (document.body.dataset.here === "connections") document.title = words.title(tiles.connections.now, calm ? "" : word);
+  if (document.body.dataset.here === "connections") document.title = words.title(tiles.connections.now ?? 0, calm ? "" : word);
   byId("strain").hidden = health !== "overloaded";
   put(byId("strain-text"), why);
   const now = [health, ...causes.map(({ name }) => name)].join();
@@ -66,14 +75,16 @@ function health({ health, causes, tiles }) {
   said = now;
 }
 
+/** @param {Element} tile   @param {Server.Tile} given */
 function level(tile, { now, limit }) {
-  const share = limit ? now / limit : 0;
+  const share = limit ? (now ?? 0) / limit : 0;
   const warning = tile.querySelector(".warning");
   if (!warning) return;
   tile.dataset.level = share >= AT ? "at" : share >= NEAR ? "near" : "";
   put(warning, share >= AT ? words.at : share >= NEAR ? words.near : "");
 }
 
+/** @param {Server.ListenerLine[]} list   @param {boolean} maintained */
 function listeners(list, maintained) {
   const known = byId("listeners");
   const key = JSON.stringify([list, maintained]);

@@ -4,7 +4,10 @@ import { byId, make } from "../shared/dom.js";
 
 const TOAST_FOR = 8_000;
 
-/** Tells what came of an action; read aloud too. */
+/**
+ * Tells what came of an action; read aloud too.
+ * @param {string} words
+ */
 export function toast(words) {
   const line = make("p", {}, words);
   byId("toasts").append(line);

@@ -21,10 +21,12 @@ export const OWN = /^\s*\/((un)?ignore|reply|search|msg?|w|login|resume)(\s|$)/i
 /**
  * Whether an input method takes this key to compose text. Safari ends the composition before it reports the key, so there
  * only the key code tells.
+ * @param {KeyboardEvent} event
  */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
 const scroller = byId("scroller");
+/** @param {string} text */
 const bytesOf = (text) => new TextEncoder().encode(text).length;
 
 export class Composer {
@@ -39,6 +41,7 @@ export class Composer {
   #page;
   /** @type {import("./later/box/typing.js").Typing | null} */
   #typing = null; // once loaded
+  /** @type {string[]} */
   #sent = []; // newest first
   #touch = matchMedia("(pointer: coarse)");
 
@@ -61,7 +64,10 @@ export class Composer {
     addEventListener("resize", () => this.#fit());
   }
 
-  /** Makes the box that room's, with the draft that was left there. */
+  /**
+   * Makes the box that room's, with the draft that was left there.
+   * @param {{name: string, sign: string, title: string}} given
+   */
   enter({ name, sign, title }) {
     const label = words.label(sign + title);
     this.#key = `draft:${name}`;
@@ -74,7 +80,10 @@ export class Composer {
     this.#box.focus();
   }
 
-  /** Closes the box and says why. The draft stays. */
+  /**
+   * Closes the box and says why. The draft stays.
+   * @param {string} why
+   */
   close(why) {
     this.#closed.hidden = false;
     this.#closed.firstElementChild.textContent = why;
@@ -82,7 +91,10 @@ export class Composer {
     this.#fit();
   }
 
-  /** Closes the box until the end of a mute, `left` ms from now; for ever unless the server said. */
+  /**
+   * Closes the box until the end of a mute, `left` ms from now; for ever unless the server said.
+   * @param {string} why
+   */
   closeFor(why, left = Infinity) {
     this.close(why);
     clearTimeout(this.#muted);
@@ -98,44 +110,64 @@ export class Composer {
     this.#fit();
   }
 
-  /** Puts a text back into the box, before what is already there. */
+  /**
+   * Puts a text back into the box, before what is already there.
+   * @param {string} text
+   */
   edit(text) {
     this.#put([text, this.#box.value].filter(Boolean).join("\n"));
     this.focus();
   }
 
-  /** Puts a quotation before the draft. */
+  /**
+   * Puts a quotation before the draft.
+   * @param {string} text
+   */
   quote(text) {
     this.#put(text + this.#box.value);
     this.focus();
   }
 
-  /** Shows under the box why a command was refused; puts its text back into the box, unless there is another by now. */
+  /**
+   * Shows under the box why a command was refused; puts its text back into the box, unless there is another by now.
+   * @param {string} text
+   * @param {string} why
+   */
   refused(text, why) {
     if (!this.#box.value) this.#put(text);
     this.answer(why);
   }
 
-  /** A note about what was typed, until the next key. */
+  /**
+   * A note about what was typed, until the next key.
+   * @param {string} words
+   */
   answer(words) {
     this.#answer.hidden = !words;
     this.#answer.textContent = words;
   }
 
-  /** Addresses somebody, at the beginning or at the end of the draft. */
+  /**
+   * Addresses somebody, at the beginning or at the end of the draft.
+   * @param {string} nick
+   */
   mention(nick) {
     const before = this.#box.value;
     this.#put(before ? `${before.trimEnd()} ${nick} ` : `${nick}: `);
     this.focus();
   }
 
-  /** Replaces the draft, which ↑ brings back. */
+  /**
+   * Replaces the draft, which ↑ brings back.
+   * @param {string} text
+   */
   write(text) {
     if (this.#box.value.trim()) this.#sent.unshift(this.#box.value);
     this.#put(text);
     this.focus();
   }
 
+  /** @param {string} text */
   #put(text) {
     this.#box.value = text;
     this.#box.setSelectionRange(text.length, text.length);
@@ -152,7 +184,7 @@ export class Composer {
   async #getHelp() {
     try {
       const { Typing } = await import("./later/box/typing.js");
-      const typing = (this.#typing = new Typing(this.#box, this.#page, this.#sent, (text) => this.#put(text)));
+      const typing = (this.#typing = new Typing(/** @type {any} */ (this.#box), this.#page, this.#sent, (text) => this.#put(text)));
       typing.update();
     } catch {
       // The server cannot be reached, or was updated meanwhile: typing works without suggestions.
@@ -187,6 +219,7 @@ export class Composer {
     this.#send.disabled = over || box.readOnly;
   }
 
+  /** @param {KeyboardEvent} event */
   #pressed(event) {
     if (isComposing(event) || this.#typing?.pressed(event)) return;
     const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
@@ -197,9 +230,12 @@ export class Composer {
     }
   }
 
-  /** Asks how to paste many lines: as code, as they are, or not at all. Inside a code block it does not ask. */
+  /**
+   * Asks how to paste many lines: as code, as they are, or not at all. Inside a code block it does not ask.
+   * @param {Happened} event
+   */
   async #pasted(event) {
-    const text = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n").replace(/\n+$/, "");
+    const text = /** @type {DataTransfer} */ (event.clipboardData).getData("text/plain").replace(/\r\n?/g, "\n").replace(/\n+$/, "");
     const { value, selectionStart, selectionEnd } = this.#box;
     const before = value.slice(0, selectionStart);
     if (text.split("\n").length <= MOST_PASTED || before.split("```").length % 2 === 0) return;

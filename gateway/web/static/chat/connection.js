@@ -78,13 +78,14 @@ export class Connection {
     else if (!this.#socket && this.#timer && this.#told === null) this.open();
   }
 
-  /** @returns {boolean} whether the object was handed to a session that has been welcomed */
+  /** @param {object} object   @returns {boolean} whether the object was handed to a session that has been welcomed */
   send(object) {
     if (!this.#ready) return false;
     this.#socket?.send(JSON.stringify(object));
     return true;
   }
 
+  /** @param {any} object */
   #take(object) {
     this.#heard = Date.now();
     clearTimeout(this.#probe);
@@ -99,6 +100,7 @@ export class Connection {
     this.#onObject(object);
   }
 
+  /** @param {number} closeCode   @param {string} closeReason */
   #closed(closeCode, closeReason) {
     this.#letGo();
     const code = this.#bye?.code ?? closeCode;

@@ -2,8 +2,12 @@
 
 import { isText, recall, remember } from "../shared/storage.js";
 
-/** The form of a token. The server would end a session whose hello has anything else. */
+/**
+ * The form of a token. The server would end a session whose hello has anything else.
+ * @param {any} value
+ */
 const isToken = (value) => isText(value) && /^[\w.~+/=-]{1,512}$/.test(value);
+/** @param {any} value */
 const isNick = (value) => isText(value) && value.length <= 64 && !/\s/.test(value);
 
 /**
@@ -15,5 +19,7 @@ export const lastIdentity = () => ({
   nick: recall("localStorage", "nick", isNick),
 });
 
+/** @param {string | null} token */
 export const keepToken = (token) => remember("localStorage", "token", token);
+/** @param {string} nick */
 export const keepNick = (nick) => remember("localStorage", "nick", nick);

@@ -13,6 +13,7 @@ import { isRecord, recall } from "../shared/storage.js";
 import { Composer, OWN } from "./composer.js";
 import { Connection } from "./connection.js";
 import { keepNick, keepToken, lastIdentity } from "./identity.js";
+import { load } from "./on_demand.js";
 import { mentions, prose } from "./rooms/message.js";
 import { People, wide } from "./rooms/people.js";
 import { settings } from "./preferences.js";
@@ -25,45 +26,25 @@ import * as words from "./words.js";
 /** Ms after the welcome at which the other events and the rest of the styles are loaded, before they are needed. */
 const SOON = 1_000;
 
-/** The modules that are loaded on demand. */
-const LATER = {
-  commands: () => import("./later/commands.js"),
-  copying: () => import("./later/lines/copying.js"),
-  nick_field: () => import("./later/nick_field.js"),
-  events: () => import("./later/events.js"),
-  menu: () => import("./later/lines/menu.js"),
-  permalink: () => import("./later/lines/permalink.js"),
-  long_text: () => import("./later/long_text.js"),
-  keylist: () => import("./later/dialogs/keylist.js"),
-  notifications: () => import("./later/notifications.js"),
-  palette: () => import("./later/dialogs/palette.js"),
-  presence: () => import("./later/presence.js"),
-  read_only: () => import("./later/read_only.js"),
-  search: () => import("./later/dialogs/search.js"),
-  private_talks: () => import("./later/private_talks.js"),
-  settings: () => import("./later/dialogs/settings.js"),
-  shortcuts: () => import("./later/shortcuts.js"),
-  switch_rooms: () => import("./later/switch_rooms.js"),
-  keyboard: () => import("./later/lines/keyboard.js"),
-};
-
 const LONG = 20_000; // characters that fit a frame of 64 KiB
 
 export class Page {
   me = "guest";
   #was = lastIdentity();
+  /** @type {string | null} */
   wanted = this.#was.nick;
   asked = ""; // the id of a nick request under way
   longest = 65_536; // bytes of a message
   secret = ""; // and that of a /login
   /** @type {string | null} */
   role = null; // of our account
+  /** @type {string | null} */
   token = this.#was.token;
-  #parts = {}; // on the way or here
   #greets = false; // hello was sent and is not answered yet
   #people = new People((nick) => (nick === this.me ? this.askForName(true) : this.composer.mention(nick)));
   #status = new Status(() => this.#connection.open());
   #said = Promise.resolve(); // what was typed before is on its way, in the room or talk that it is for
+  /** @type {Composer} */
   composer = new Composer((text) => (this.#said = this.#said.finally(() => this.#say(text))), this);
   #connection = new Connection(
     () => this.#hello(),
@@ -86,6 +67,7 @@ export class Page {
     byId("scroller").addEventListener("pointerover", () => this.fetch("menu").then((part) => part?.begin(this)), { once: true });
     document.addEventListener("click", (event) => this.#clicked(event));
     document.addEventListener("selectstart", () => this.fetch("copying"), { once: true });
+    /** @param {any} event */
     const early = (event) => {
       if (event.key !== "k" || !(event.ctrlKey || event.metaKey)) return;
       event.preventDefault();
@@ -104,9 +86,9 @@ export class Page {
     if (recall("sessionStorage", "talks", isRecord)) this.#said = this.fetch("private_talks").then((part) => part?.restore(this));
   }
 
-  /** @returns {boolean} whether the server will get it */
+  /** @param {Chat.Sent} object   @returns {boolean} whether the server will get it */
   send(object) {
-    if (object.text?.length > LONG) return !!this.fetch("long_text").then((part) => part?.post(this, object));
+    if (/** @type {any} */ (object.text)?.length > LONG) return !!this.fetch("long_text").then((part) => part?.post(this, object));
     return this.#connection.send(object);
   }
 
@@ -115,27 +97,33 @@ export class Page {
     if (location.hash) (await this.fetch("permalink"))?.follow(this, again);
   }
 
-  /** Goes to a room, and joins it first if necessary. */
+  /**
+   * Goes to a room, and joins it first if necessary.
+   * @param {string} name
+   */
   go(name) {
     this.rooms.go(name);
   }
 
-  /** Loads a module on demand; null if that fails. Whoever waits for the same one goes on in the order of asking. */
+  /**
+   * Loads a module on demand; null if that fails. Whoever waits for the same one goes on in the order of asking.
+   * @param {string} part
+   */
   async fetch(part) {
-    try {
-      return await (this.#parts[part] ??= LATER[part]());
-    } catch {
-      delete this.#parts[part];
-      this.room.log.note("error", words.connection.notLoaded);
-      return null;
-    }
+    const found = await load(part);
+    if (!found) this.room.log.note("error", words.connection.notLoaded);
+    return found;
   }
 
+  /** @param {string} dialog */
   async open(dialog) {
     (await this.fetch(dialog))?.open(this);
   }
 
-  /** The members, the count or the topic of a room have changed. */
+  /**
+   * The members, the count or the topic of a room have changed.
+   * @param {Chat.Room} room
+   */
   changed(room) {
     if (room !== this.room) return;
     this.#people.draw(room, this.me);
@@ -146,7 +134,12 @@ export class Page {
     prose(topic, room.topic);
   }
 
-  /** Somebody said something; `replayed`: while we were away. */
+  /**
+   * Somebody said something; `replayed`: while we were away.
+   * @param {Chat.Room} room
+   * @param {Server.Msg} given
+   * @param {boolean} replayed
+   */
   heard(room, { nick, text }, replayed) {
     const isSeen = room === this.room && inFocus();
     if (isSeen && !replayed) return room.log.rows.see();
@@ -159,6 +152,7 @@ export class Page {
     if (!replayed && calls) this.notify(room, nick, text);
   }
 
+  /** @param {Chat.Room} room   @param {string} nick   @param {string} text */
   async notify(room, nick, text) {
     if (settings.notify && document.hidden) (await this.fetch("notifications"))?.notify(nick, text, () => this.go(room.name));
   }
@@ -185,6 +179,7 @@ export class Page {
     };
   }
 
+  /** @param {Chat.State} state */
   #stateChanged(state) {
     this.#status.show(state);
     if (state.code === 4501 && byId("closed").hidden) this.composer.close(words.box.banned);
@@ -193,6 +188,10 @@ export class Page {
     for (const room of this.rooms) room.outbox.closed();
   }
 
+  /**
+   * @param {string} text
+   * @returns {Promise<void>}
+   */
   async #say(text) {
     if (OWN.test(text)) {
       const part = await this.fetch("commands");
@@ -212,6 +211,7 @@ export class Page {
     if (unread.length) (await this.fetch("read_only"))?.read(this, unread);
   }
 
+  /** @param {string} nick */
   iAm(nick) {
     if (nick === this.me) return;
     for (const room of this.rooms) room.renamed(this.me, nick);
@@ -237,20 +237,21 @@ export class Page {
     if (inside) this.composer.focus();
   }
 
+  /** @param {any} object */
   #take(object) {
     const isNew = object.type === "joined" && !this.rooms.get(object.room);
     const room = isNew ? this.rooms.enter(object.room) : this.rooms.get(object.room);
     const { type } = object;
     const verb = `_${type}`;
     if (isNew) this.go(object.room);
-    if (verb in Room.prototype) room?.[verb](object);
-    else if (verb in this) this[verb](object, room ?? this.room);
+    if (verb in Room.prototype) /** @type {any} */ (room)?.[verb](object);
+    else if (verb in this) /** @type {any} */ (this)[verb](object, room ?? this.room);
     else this.fetch("events").then((part) => part?.[type]?.(this, object, room ?? this.room));
   }
 
   // One method for each type of object that is not about one room; later/events.js has others, the rest need no action.
-
-  _welcome({ nick, token = null, server, standing, limits }) {
+  /** @param {Server.Welcome} given */
+  _welcome({ nick, token, server, standing, limits }) {
     // After a restart with --memory each tab gets a new token: the first one that is kept counts for all.
     if (![token, lastIdentity().token ?? this.token].includes(this.token)) return this.#connection.open();
     // Another person, by /resume or /login: the rooms that are open here stay open.
@@ -261,20 +262,25 @@ export class Page {
     keepToken(token);
     setTimeout(async () => (await this.fetch("events"))?.compareVersions(server.version), SOON);
     this.composer.open();
-    if (standing) this.#take({ type: "standing", ...standing });
+    if (standing) this.#take({ ...standing, type: "standing" });
     this.iAm(nick);
   }
 
+  /** @param {Server.Ack} given   @param {Chat.Room} room */
   _ack({ id, seq }, room) {
     if (seq !== undefined) room.log.acknowledged(seq);
     this.answered(id);
   }
 
+  /** @param {string} id */
   answered(id) {
     for (const room of this.rooms) room.outbox.answered(id);
   }
 
-  /** Serves the copy buttons; a click beside the sheet of people closes it. */
+  /**
+   * Serves the copy buttons; a click beside the sheet of people closes it.
+   * @param {any} given
+   */
   async #clicked({ target }) {
     if (target.matches("#log .nick")) this.composer.mention(target.textContent);
     if (target.dataset.copy !== undefined) (await this.fetch("copying"))?.copy(target);

@@ -40,6 +40,7 @@ export class Status {
   #count({ code = 0, reason = "", until = 0 }) {
     const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1_000));
     const full = reason.startsWith("busy: ") ? words.busy(reason.slice(6)) : words.full;
+    /** @type {Record<number, string>} */
     const known = { 4001: words.restarting, 4013: full };
     const why = known[code] ?? words.offline(code >= 4000 && reason);
     this.#text.textContent = words.retrying(why, seconds);
@@ -48,7 +49,7 @@ export class Status {
 
 /**
  * @param {State} state
- * @returns {[string, string]} what happened, and what the button offers
+ * @returns {string[]} what happened, and what the button offers
  */
 function endingOf({ code = 0, reason = "" }) {
   return (ending[code] ?? ending.other)(reason.replace(/^(kicked|banned)(: |$)/, ""));

@@ -44,7 +44,11 @@ export function remember(area, name, value) {
 }
 
 // Tests to pass as `fits`.
+/** @param {any} value */
 export const isText = (value) => typeof value === "string" && value !== "";
+/** @param {any} value */
 export const isTexts = (value) => Array.isArray(value) && value.every((one) => typeof one === "string");
+/** @param {any} value */
 export const isYesOrNo = (value) => typeof value === "boolean";
+/** @param {any} value */
 export const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);

@@ -24,7 +24,11 @@ form?.addEventListener("submit", (event) => {
   begin();
 });
 
-/** Asks what to do to `count` connections. */
+/**
+ * Asks what to do to `count` connections.
+ * @param {string} q
+ * @param {number} count
+ */
 export function open(q, count) {
   asked = { q, count };
   byId("campaign-question").textContent = words.question(count, q);
@@ -39,6 +43,7 @@ function adapt() {
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(action);
 }
 
+/** @param {string} problem */
 const say = (problem) => (byId("campaign-problem").textContent = problem);
 
 async function begin() {
@@ -69,6 +74,7 @@ export async function watch() {
   }
 }
 
+/** @param {Server.BulkRow[]} campaigns */
 function show(campaigns) {
   const running = campaigns.filter(({ state }) => state === "running");
   for (const campaign of campaigns) if (campaign.state !== "running" && followed.delete(campaign.id)) toast(told(campaign));
@@ -78,6 +84,7 @@ function show(campaigns) {
   strip.hidden = running.length === 0;
 }
 
+/** @param {Server.BulkRow} given */
 function draw({ id, action, q, total, left, per_second: rate, operator }) {
   const line = strip.querySelector(`[data-id="${id}"]`) ?? strip.appendChild(lineOf(id));
   const [bar, label] = line.children;
@@ -86,6 +93,7 @@ function draw({ id, action, q, total, left, per_second: rate, operator }) {
   put(label, words.running(action, q, total - left, total, rate, operator));
 }
 
+/** @param {string} id */
 function lineOf(id) {
   const line = make("div", { data: { id } }, make("progress", { aria: { label: words.progress } }), make("span"));
   if (mayStop) {
@@ -96,7 +104,8 @@ function lineOf(id) {
   return line;
 }
 
-function told(/** @type {any} */ { action, operator, ...outcome }) {
+/** @param {Server.BulkRow} given */
+function told({ action, operator, ...outcome }) {
   const by = operator === document.body.dataset.name ? "" : operator;
-  return orders.told({ by, past: orders[action].done, ...outcome });
+  return orders.told({ by, past: orders[/** @type {Server.Action} */ (action)].done, ...outcome });
 }

@@ -13,6 +13,7 @@ const dialog = byId("maintenance");
 const [drain, maintenance, level] = dialog.querySelectorAll("form");
 const usual = new Map([drain, maintenance].map((form) => [form.querySelector("button"), form.querySelector("button").textContent]));
 let timer = 0;
+/** @type {HTMLFormElement | null} */
 let asking = null; // the form whose button asks: sure?
 let doubt = 0; // the timer that withdraws the question
 
@@ -47,7 +48,11 @@ act(maintenance, () => {
 });
 act(level, () => attempt(words.log.changed(level.elements.level.value), "POST", "log-level", { level: level.elements.level.value }));
 
-/** Runs an action when a form is submitted; any other input in it withdraws the question. */
+/**
+ * Runs an action when a form is submitted; any other input in it withdraws the question.
+ * @param {HTMLFormElement} form
+ * @param {() => void} action
+ */
 function act(form, action) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -56,7 +61,11 @@ function act(form, action) {
   form.addEventListener("input", () => asking === form && unask());
 }
 
-/** Whether the button was pressed a second time; the first time it asks. */
+/**
+ * Whether the button was pressed a second time; the first time it asks.
+ * @param {HTMLFormElement} form
+ * @param {string} question
+ */
 function sure(form, question) {
   const again = asking === form;
   unask();
@@ -73,6 +82,12 @@ function unask() {
   for (const [button, label] of usual) button.textContent = label;
 }
 
+/**
+ * @param {string} done
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ */
 async function attempt(done, method, path, body) {
   byId("maintenance-problem").textContent = "";
   try {
@@ -88,7 +103,7 @@ async function show() {
   const [draining, closed, log] = await Promise.all(["drain", "maintenance", "log-level"].map((what) => ask(`/admin/api/${what}`)));
   drain.querySelector("[data-cancel]").hidden = draining.state === "ready";
   byId("drain-doors").replaceChildren(
-    ...draining.doors.map(({ door, state, total, sent, left }) => {
+    ...draining.doors.map((/** @type {Server.DrainingDoor} */ { door, state, total, sent, left }) => {
       const row = make("li", {}, make("span", { className: "door", data: { door } }, ` ${door}`), ` ${words.health.listener[state] ?? state} `);
       if (state !== "ready") row.append(make("progress", { max: total || 1, value: total ? sent : 1, aria: { label: words.drain.bar(door) } }), words.drain.progress(sent, total, left));
       return row;

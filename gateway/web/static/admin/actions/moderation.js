@@ -13,10 +13,15 @@ const AT_ONCE = 4;
 const NAMED = 20;
 const BAN_SECONDS = 600;
 
+/** @param {Admin.Fields} given */
 const lasting = ({ seconds }) => (seconds === "" ? {} : { seconds: Number(seconds) });
+/** @param {Admin.Fields} given   @param {Admin.Row} connection */
 const whom = ({ by, target }, connection) =>
   by === "address" && target ? { address: target } : { connection: connection.id, by: by || banBy(connection.address) };
 
+/** @typedef {"kick" | "ban" | "mute" | "message"} Order */
+
+/** @type {Record<Order, {send: (connection: Admin.Row, fields: Admin.Fields) => Promise<any>}>} */
 const ORDERS = {
   kick: {
     send: (connection, { reason, ban, ban_by: by }) =>
@@ -39,12 +44,21 @@ const ORDERS = {
   },
 };
 
-/** Kicks one connection, with the fields of the form in its row. */
+/**
+ * Kicks one connection, with the fields of the form in its row.
+ * @param {Admin.Row} connection
+ * @param {Admin.Fields} fields
+ */
 export async function kick(connection, fields) {
   await carryOut("kick", [connection], fields, () => false);
 }
 
-/** Asks about an order in `place`; resolves when it was carried out or given up. */
+/**
+ * Asks about an order in `place`; resolves when it was carried out or given up.
+ * @param {HTMLElement} place
+ * @param {Order} action
+ * @param {Admin.Row[]} connections
+ */
 export function askAbout(place, action, connections) {
   const form = byId("order").content.firstElementChild.cloneNode(true);
   const many = connections.length > NAMED;
@@ -72,10 +86,20 @@ export function askAbout(place, action, connections) {
   return new Promise((resolve) => listen(form, place, action, connections, many, resolve));
 }
 
+/**
+ * @param {HTMLFormElement} form
+ * @param {HTMLElement} place
+ * @param {Order} action
+ * @param {Admin.Row[]} connections
+ * @param {boolean} many
+ * @param {(outcome: Admin.Outcome | null) => void} resolve
+ */
 function listen(form, place, action, connections, many, resolve) {
   let stopped = false;
   let running = false;
+  /** @param {string} problem */
   const say = (problem) => (form.querySelector(".problem").textContent = problem);
+  /** @param {Admin.Outcome | null} outcome */
   const finish = (outcome) => {
     if (place instanceof HTMLDialogElement) place.close();
     place.replaceChildren();
@@ -112,7 +136,12 @@ function listen(form, place, action, connections, many, resolve) {
   });
 }
 
-/** @param {(count: number) => boolean} progress  called with the number of finished ones; true: stop */
+/**
+ * @param {(count: number) => boolean} progress  called with the number of finished ones; true: stop
+ * @param {Order} action
+ * @param {Admin.Row[]} connections
+ * @param {Admin.Fields} fields
+ */
 async function carryOut(action, connections, fields, progress) {
   /** @type {{done: string[], gone: string[], refused: string[], words: string | null}} */
   const outcome = { done: [], gone: [], refused: [], words: null };
@@ -135,6 +164,12 @@ async function carryOut(action, connections, fields, progress) {
   return outcome;
 }
 
+/**
+ * @param {Order} action
+ * @param {Admin.Row[]} connections
+ * @param {Admin.Fields} fields
+ * @param {Admin.Outcome} outcome
+ */
 function told(action, connections, { by, target }, { done, gone, refused, words: why }) {
   const { done: past } = words[action];
   if (connections.length === 1) {

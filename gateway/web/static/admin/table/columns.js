@@ -13,18 +13,28 @@ const all = [...byId("heads").content.querySelectorAll("th")].map((head) => ({
 /** Every column: {field, label, shown, first, second}. */
 export const columns = all;
 
+/** @param {string} state */
 const usual = (state) => all.filter(({ on }) => on.split(" ").includes(state)).map(({ field }) => field);
+/** @param {string[]} some   @param {string[]} others */
 const same = (some, others) => some.length === others.length && some.every((field) => others.includes(field));
 
-/** The columns that are shown in a state, in their order. */
+/**
+ * The columns that are shown in a state, in their order.
+ * @param {string} state
+ */
 export function chosen(state) {
   const fields = recall("localStorage", `columns ${state}`, isTexts) ?? usual(state);
   return all.filter(({ field }) => fields.includes(field));
 }
 
-/** Draws the list in which each column can be switched on and off. */
+/**
+ * Draws the list in which each column can be switched on and off.
+ * @param {string} state
+ * @param {() => void} onChange
+ */
 export function offer(state, onChange) {
   const shown = chosen(state).map(({ field }) => field);
+  /** @param {string[]} fields */
   const choose = (fields) => {
     if (same(fields, usual(state))) remember("localStorage", `columns ${state}`, "");
     else remember("localStorage", `columns ${state}`, fields);

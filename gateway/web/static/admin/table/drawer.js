@@ -37,7 +37,10 @@ export class Drawer {
     return this.#drawer.hidden ? null : this.#connection?.id;
   }
 
-  /** Shows a connection: what the table knows at once, the rest when it arrives. */
+  /**
+   * Shows a connection: what the table knows at once, the rest when it arrives.
+   * @param {Admin.Row} connection
+   */
   async open(connection) {
     this.#stopWatching();
     this.#connection = connection;
@@ -74,6 +77,7 @@ export class Drawer {
     this.#events(detail.events);
   }
 
+  /** @param {Admin.Row} connection */
   #show(connection) {
     const { nick, door, address, state, reason, words: last } = connection;
     const closed = state === "closed";
@@ -83,6 +87,7 @@ export class Drawer {
     for (const { field, label, shown } of columns) this.#field(field, label, connection[field], shown);
   }
 
+  /** @param {string} field   @param {string} label   @param {unknown} value   @param {string} shown */
   #field(field, label, value, shown) {
     let cell = byId("fields").querySelector(`[data-field="${field}"]`);
     if (!cell) {
@@ -93,17 +98,19 @@ export class Drawer {
     cell.parentElement.hidden = cell.textContent === "" || cell.textContent === "n/a";
   }
 
+  /** @param {Record<string, (number | null)[]>} given */
   #sparks({ at, ...lines }) {
     byId("sparks").replaceChildren(
       ...SPARKS.map(([name, label, shown]) => {
         const known = lines[name].filter((value) => value !== null);
         const now = written(lines[name].at(-1) ?? null, shown);
-        const most = known.length ? written(Math.max(...known), shown) : "n/a";
+        const most = known.length ? written(Math.max(.../** @type {number[]} */ (known)), shown) : "n/a";
         return make("div", {}, make("dt", {}, label), make("dd", {}, sparkline(lines[name]), ` ${now}, `, make("span", { className: "muted" }, words.peak(most))));
       }),
     );
   }
 
+  /** @param {Server.RoomLine[]} rooms */
   #rooms(rooms) {
     byId("drawer-rooms").replaceChildren(
       ...rooms.map(({ room, cursor, head, lag_bytes, reading }) => {
@@ -115,6 +122,7 @@ export class Drawer {
     if (!rooms.length) byId("drawer-rooms").append(make("li", { className: "muted" }, words.noRooms));
   }
 
+  /** @param {Server.EventLine[]} happened */
   #events(happened) {
     byId("drawer-events").replaceChildren(
       ...happened.map(({ at, event, detail }) => {
@@ -129,6 +137,7 @@ export class Drawer {
     view.hidden = false;
     view.textContent = "";
     byId("watch").textContent = words.stopWatching;
+    /** @param {string} sign   @param {string} text */
     const tell = (sign, text) => {
       view.textContent = (view.textContent + `${sign} ${text}\n`).slice(-WATCHED);
       view.scrollTop = view.scrollHeight;

@@ -11,16 +11,27 @@ const WORD = /(?:[^\s"]|"(?:\\.|[^"\\])*"?)+/g;
 const NAMED = /^-?([a-z][a-z_]*)(:|>=|<=|>|<)(.*)$/s;
 const TYPED = 350; // ms after the last key
 
-/** The words of a filter: where each begins, and its text. */
-const split = (text) => [...text.matchAll(WORD)].map((match) => ({ at: match.index, word: match[0] }));
+/**
+ * The words of a filter: where each begins, and its text.
+ * @param {string} text
+ */
+const split = (text) => [...text.matchAll(WORD)].map((match) => ({ at: match.index ?? 0, word: match[0] }));
 
-/** The name that differs from `wrong` by the fewest letters, at most two; or undefined. */
+/**
+ * The name that differs from `wrong` by the fewest letters, at most two; or undefined.
+ * @param {string} wrong
+ * @param {string[]} names
+ */
 function nearest(wrong, names) {
   const ranked = names.map((name) => ({ name, apart: distance(wrong, name) })).sort((one, other) => one.apart - other.apart);
   return ranked.find(({ apart }) => apart <= 2)?.name;
 }
 
-/** The edit distance: letters added, removed, changed or swapped with the next. */
+/**
+ * The edit distance: letters added, removed, changed or swapped with the next.
+ * @param {string} one
+ * @param {string} other
+ */
 function distance(one, other) {
   const rows = [[...Array(other.length + 1).keys()]];
   for (let i = 1; i <= one.length; i++) {
@@ -74,6 +85,7 @@ export class Filter {
     return this.#box.getAttribute("aria-invalid") === "true";
   }
 
+  /** @param {string} q */
   show(q) {
     if (this.#box.value.trim() !== q) this.#box.value = q;
     this.#clear();
@@ -115,11 +127,15 @@ export class Filter {
     else this.#onWords(this.#box.value.trim());
   }
 
-  /** What is wrong with a name, a sign or a missing value. */
+  /**
+   * What is wrong with a name, a sign or a missing value.
+   * @param {string} text
+   */
   #check(text) {
     for (const { at, word } of split(text)) {
-      const [, name, sign, value] = NAMED.exec(word) ?? [];
+      const [, name, sign = "", value] = NAMED.exec(word) ?? [];
       if (!name) continue;
+      /** @param {string} why   @param {string} right */
       const wrong = (why, right) => ({ word, at, length: word.length, why, right });
       const example = this.#examples.get(name);
       if (!example) return wrong(words.unknown(name), words.meant(nearest(name, [...this.#examples.keys()])));
@@ -129,6 +145,7 @@ export class Filter {
     return null;
   }
 
+  /** @param {string} example */
   #add(example) {
     this.#box.value = `${this.#box.value.trim()} ${example}`.trim();
     byId("filter").querySelector("details").open = false;

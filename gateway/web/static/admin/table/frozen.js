@@ -20,7 +20,10 @@ export class Frozen {
     byId("thaw").addEventListener("click", toggle);
   }
 
-  /** The moment that is shown, ms since 1970. */
+  /**
+   * The moment that is shown, ms since 1970.
+   * @param {number} at
+   */
   set at(at) {
     this.#at = at;
     this.#show();

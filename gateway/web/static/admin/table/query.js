@@ -3,6 +3,7 @@
 import { at } from "../../shared/address.js";
 import { byId } from "../../shared/dom.js";
 
+/** @type {Record<string, string>} */
 const DEFAULTS = { q: "", state: "open", sort: "", limit: "50", cursor: "" };
 
 export class Query {
@@ -50,7 +51,9 @@ export class Query {
     return this.with({});
   }
 
+  /** @param {Partial<Admin.Query & {snapshot: string}>} changes */
   with(changes) {
+    /** @type {Record<string, any>} */
     const fields = { ...this, ...changes };
     const search = new URLSearchParams();
     for (const name of Object.keys(DEFAULTS)) {
@@ -60,7 +63,10 @@ export class Query {
     return search;
   }
 
-  /** Changes the query, from the first page on; `depth`: how many of our own pages are behind in the history. */
+  /**
+   * Changes the query, from the first page on; `depth`: how many of our own pages are behind in the history.
+   * @param {Partial<Admin.Query>} changes
+   */
   go(changes, depth = 0) {
     Object.assign(this, { cursor: "" }, changes);
     history.pushState({ depth }, "", at(`/admin?${this.with({ snapshot: "" })}`));
@@ -73,8 +79,12 @@ export class Query {
     history.replaceState(null, "", at(`/admin?${this.with({ snapshot: "" })}`));
   }
 
-  /** A page has arrived; the next one begins at `next`. */
+  /**
+   * A page has arrived; the next one begins at `next`.
+   * @param {string | null} next
+   */
   answered(next) {
+    /** @param {string} id   @param {boolean} hidden   @param {string} cursor */
     const link = (id, hidden, cursor) => {
       byId(id).hidden = hidden;
       byId(id).href = at(`/admin?${this.with({ cursor, snapshot: "" })}`);

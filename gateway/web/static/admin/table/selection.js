@@ -8,7 +8,7 @@ export class Selection {
   #table;
   #onDone;
 
-  /** @param {() => void} onDone  called after an order */
+  /** @param {() => void} onDone  called after an order   @param {import("./table.js").Table} table */
   constructor(table, onDone) {
     this.#table = table;
     this.#onDone = onDone;
@@ -26,7 +26,10 @@ export class Selection {
     });
   }
 
-  /** Ticks or unticks a row. */
+  /**
+   * Ticks or unticks a row.
+   * @param {string} id
+   */
   toggle(id) {
     if (byId("selection") && id) this.#tick(!this.#ticked.has(id), id);
   }
@@ -53,6 +56,7 @@ export class Selection {
     byId("selection").hidden = this.#ticked.size === 0;
   }
 
+  /** @param {boolean} on   @param {string[]} ids */
   #tick(on, ...ids) {
     for (const id of ids) {
       const connection = this.#table.connections.get(id);
@@ -62,6 +66,7 @@ export class Selection {
     this.show();
   }
 
+  /** @param {string} action */
   async #act(action) {
     const connections = [...this.#ticked.values()];
     const place = byId(connections.length === 1 ? "selection-order" : "order-dialog");

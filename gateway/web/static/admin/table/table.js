@@ -20,6 +20,7 @@ export class Table {
   #form = byId("row").content.querySelector("tr");
   #heads = this.#table.tHead.rows[0];
   #before = this.#heads.querySelector(".tick") ? 1 : 0; // cells before the columns
+  /** @type {{field: string, shown: string}[]} */
   #columns = [];
   #rows = new Map();
   #goneAt = new Map(); // id -> when it was first missed
@@ -54,9 +55,13 @@ export class Table {
     this.#body.addEventListener("toggle", (event) => this.#toggled(event.target), true);
   }
 
-  /** Draws the heads: the columns of a state, the order, and the link of each. */
+  /**
+   * Draws the heads: the columns of a state, the order, and the link of each.
+   * @param {import("./query.js").Query} query
+   */
   head(query) {
     const columns = chosen(query.state);
+    /** @param {{field: string}[]} list */
     const fields = (list) => list.map(({ field }) => field).join();
     if (fields(columns) !== fields(this.#columns)) {
       this.#columns = columns;
@@ -77,7 +82,7 @@ export class Table {
   }
 
   /**
-   * @param {{id: string}[]} connections  one page of them, in order
+   * @param {Admin.Row[]} connections  one page of them, in order
    * @param {boolean} whole   the page holds all connections
    * @param {boolean} force   reorder the rows, wherever the pointer is
    */
@@ -103,12 +108,16 @@ export class Table {
     this.#body.replaceChildren();
   }
 
+  /** @param {string} id */
   gone(id) {
     this.#goneAt.set(id, Date.now());
     this.#rows.get(id)?.classList.add("gone");
   }
 
-  /** Moves the focus by `by` rows; to the first one if no row has it. */
+  /**
+   * Moves the focus by `by` rows; to the first one if no row has it.
+   * @param {number} by
+   */
   step(by) {
     const rows = [...this.#body.rows];
     const at = rows.indexOf(document.activeElement?.closest("#rows tr"));
@@ -117,10 +126,12 @@ export class Table {
     row?.scrollIntoView({ block: "nearest" });
   }
 
+  /** @param {string} id */
   focus(id) {
     this.#rows.get(id)?.focus();
   }
 
+  /** @param {Admin.Row} connection */
   #fill(connection) {
     const id = connection.id;
     if (!this.#rows.has(id)) this.#rows.set(id, this.#new(id));
@@ -131,6 +142,7 @@ export class Table {
     row.querySelector("[data-open]").setAttribute("aria-label", words.details(connection.nick));
   }
 
+  /** @param {string} id */
   #new(id) {
     const row = this.#form.cloneNode(true);
     row.dataset.id = id;
@@ -178,6 +190,7 @@ export class Table {
     this.#waiting = null;
   }
 
+  /** @param {any} details */
   #toggled(details) {
     if (!details.open) this.#release();
     else {
@@ -186,6 +199,7 @@ export class Table {
     }
   }
 
+  /** @param {any} row */
   #closeForm(row) {
     const details = row?.querySelector("details[open]");
     if (!details) return false;

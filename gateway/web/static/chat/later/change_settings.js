@@ -5,7 +5,12 @@ import { CHOICES, clock, isIgnored, keywords, settings } from "../preferences.js
 
 const MOST_KEYWORDS = 20;
 
-/** Sets and keeps a setting; an empty value is the default. */
+/**
+ * Sets and keeps a setting; an empty value is the default.
+ * @param {Chat.Page} page
+ * @param {string} name
+ * @param {any} value
+ */
 export function choose(page, name, value) {
   if (value) settings[name] = value;
   else delete settings[name];
@@ -15,8 +20,11 @@ export function choose(page, name, value) {
   restyle(page);
 }
 
-/** Sets and keeps the keywords, written with commas between them. */
-export function chooseKeywords(/** @type {string} */ text) {
+/**
+ * Sets and keeps the keywords, written with commas between them.
+ * @param {string} text
+ */
+export function chooseKeywords(text) {
   const words = text.split(/[,\n]/).map((one) => one.trim()).filter(Boolean);
   keywords.splice(0, keywords.length, ...words.slice(0, MOST_KEYWORDS));
   remember("localStorage", "keywords", keywords.length && keywords);

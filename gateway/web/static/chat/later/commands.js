@@ -27,7 +27,11 @@ export function run(page, typed) {
   else return privately(page, text);
 }
 
-/** Says something to one person, in their talk at once: what is typed next must not reach the room. */
+/**
+ * Says something to one person, in their talk at once: what is typed next must not reach the room.
+ * @param {Chat.Page} page
+ * @param {string} text
+ */
 async function privately(page, text) {
   const [, nick] = PRIVATE.exec(text) ?? [];
   const talks = nick && nick !== page.me && (await page.fetch("private_talks"));
@@ -35,7 +39,12 @@ async function privately(page, text) {
   else (talks ? talks.open(page, nick) : page.room).outbox.add(text);
 }
 
-/** Ignores somebody, or no longer. */
+/**
+ * Ignores somebody, or no longer.
+ * @param {Chat.Page} page
+ * @param {string} verb
+ * @param {string} nick
+ */
 function ignore(page, verb, nick) {
   if (!nick) return page.composer.refused(`/${verb} `, own.usage(verb, "NICK"));
   if (verb === "ignore") ignored.add(nick.toLowerCase());
@@ -45,7 +54,11 @@ function ignore(page, verb, nick) {
   page.room.log.note("notice", ignoring[isIgnored(nick) ? "hidden" : "shown"](nick));
 }
 
-/** Replies to the last private message, in its talk. */
+/**
+ * Replies to the last private message, in its talk.
+ * @param {Chat.Page} page
+ * @param {string} text
+ */
 async function reply(page, text) {
   const { lastWriter } = (await page.fetch("private_talks")) ?? {};
   const talk = lastWriter?.(page);
@@ -54,12 +67,20 @@ async function reply(page, text) {
   talk.outbox.add(text);
 }
 
-/** Searches messages; without words it asks for them. */
+/**
+ * Searches messages; without words it asks for them.
+ * @param {Chat.Page} page
+ * @param {string} text
+ */
 async function search(page, text) {
   (await page.fetch("search"))?.open(page, text);
 }
 
-/** Sends a password or a code now or not at all. */
+/**
+ * Sends a password or a code now or not at all.
+ * @param {Chat.Page} page
+ * @param {string} text
+ */
 function inSecret(page, text) {
   page.secret = `secret-${Date.now()}`;
   const sent = page.send({ type: "say", id: page.secret, room: page.rooms.home.name, text });

@@ -18,8 +18,11 @@ import { standing as words, version } from "./words.js";
 const ANNOUNCED = "[announcement] ";
 const MOST_ANNOUNCED = 3; // above the log at once
 
-/** Offers to load the page again if the server has another version of it. */
-export function compareVersions(/** @type {string} */ served) {
+/**
+ * Offers to load the page again if the server has another version of it.
+ * @param {string} served
+ */
+export function compareVersions(served) {
   if (served === document.body.dataset.version) return;
   const banner = byId("banner");
   banner.hidden = false;
@@ -29,8 +32,12 @@ export function compareVersions(/** @type {string} */ served) {
   byId("banner-button").onclick = () => location.reload();
 }
 
-/** Our standing (role, mute, ban), at the beginning and when it changes. */
-export function standing(/** @type {Page} */ page, { role = null, muted, muted_until, banned, banned_until, reason }) {
+/**
+ * Our standing (role, mute, ban), at the beginning and when it changes.
+ * @param {Chat.Page} page
+ * @param {Server.Standing} given
+ */
+export function standing(page, { role = null, muted, muted_until, banned, banned_until, reason }) {
   page.role = role;
   const until = muted ? muted_until : banned_until;
   const term = words.term(until && clock(until), reason);
@@ -39,8 +46,13 @@ export function standing(/** @type {Page} */ page, { role = null, muted, muted_u
   else page.composer.open();
 }
 
-/** A message was removed: removes its text here too. */
-export function redacted(/** @type {Page} */ _page, { epoch, seq, reason }, room) {
+/**
+ * A message was removed: removes its text here too.
+ * @param {Chat.Page} _page
+ * @param {Server.Redacted} given
+ * @param {Chat.Room} room
+ */
+export function redacted(_page, { epoch, seq, reason }, room) {
   const { rows } = room.log;
   const row = epoch === room.log.epoch && rows.get(seq);
   if (!row) return;
@@ -50,23 +62,34 @@ export function redacted(/** @type {Page} */ _page, { epoch, seq, reason }, room
   });
 }
 
-/** The same person has read up to there on another connection. */
-export function read(/** @type {Page} */ _page, { epoch, seq }, room) {
+/**
+ * The same person has read up to there on another connection.
+ * @param {Chat.Page} _page
+ * @param {Server.Read} given
+ * @param {Chat.Room} room
+ */
+export function read(_page, { epoch, seq }, room) {
   if (epoch === room.log.epoch) room.read(seq);
 }
 
-/** Somebody else is typing. */
-export async function typing(/** @type {Page} */ page, { nick }, room) {
+/**
+ * Somebody else is typing.
+ * @param {Chat.Page} page
+ * @param {Server.Typing} given
+ * @param {Chat.Room} room
+ */
+export async function typing(page, { nick }, room) {
   (await import("./box/typists.js")).add(page, nick, room);
 }
 
-export function notice(/** @type {Page} */ page, { id, text, topic, nick }, room) {
+/** @param {Chat.Page} page   @param {Server.Notice} given   @param {Chat.Room} room */
+export function notice(page, { id, text, topic, nick }, room) {
   if (topic !== undefined) room.topic = topic;
   if (nick !== undefined) page.iAm(nick);
   if (text.startsWith(ANNOUNCED)) announce(room, text.slice(ANNOUNCED.length));
   else if (id === undefined) room.log.note("notice", text);
   else if (id !== page.asked) page.room.log.note("notice", text); // in the room or talk where it was asked
-  page.answered(id);
+  if (id !== undefined) page.answered(id);
   page.changed(room);
 }
 
@@ -74,12 +97,17 @@ export function notice(/** @type {Page} */ page, { id, text, topic, nick }, room
 const announced = recall("sessionStorage", "announced", isTexts) ?? [];
 for (const text of announced.splice(0)) post(text);
 
-/** An announcement: it stays above the log until it is closed, and in the log. */
+/**
+ * An announcement: it stays above the log until it is closed, and in the log.
+ * @param {Chat.Room} room
+ * @param {string} text
+ */
 function announce(room, text) {
   room.log.note("announcement", text);
   post(text);
 }
 
+/** @param {string} text */
 function post(text) {
   const strip = make("section", { className: "announced", aria: { label: words.announcement } });
   const close = make("button", { type: "button", className: "quiet", aria: { label: words.close } }, "✕");
@@ -101,7 +129,12 @@ function keep() {
   remember("sessionStorage", "announced", announced.length && announced);
 }
 
-export async function error(/** @type {Page} */ page, told, room) {
+/**
+ * @param {Chat.Page} page
+ * @param {{id?: string, code: string, text: string, retry_ms?: number}} told
+ * @param {Chat.Room} room
+ */
+export async function error(page, told, room) {
   if (told.code === "token_invalid") return; // we are somebody new, and have asked for our old nick
   if (told.code === "muted") page.composer.closeFor(words.muted(told.text), told.retry_ms);
   const closed = told.id && [...page.rooms].find((each) => each.asked === told.id);
@@ -127,6 +160,7 @@ export async function error(/** @type {Page} */ page, told, room) {
 /** The type `private`, a reserved word, under another name. */
 export { privately as private };
 
-async function privately(/** @type {Page} */ page, whisper) {
+/** @param {Chat.Page} page   @param {Server.Private} whisper */
+async function privately(page, whisper) {
   (await page.fetch("private_talks"))?.take(page, whisper);
 }

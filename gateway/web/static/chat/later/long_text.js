@@ -9,13 +9,16 @@ import { long as words } from "./words.js";
 
 const FENCE = "```";
 
-/** The text, with an unfinished code block closed. */
+/**
+ * The text, with an unfinished code block closed.
+ * @param {string} text
+ */
 const closed = (text) => (text.split(FENCE).length % 2 ? text : `${text}\n${FENCE}`);
 
 /**
  * Adds how much follows to the beginning of a long text, and opens the rest there or in a new tab.
  * @param {HTMLElement} row
- * @param {{room: string, seq: number, text: string, paste: {bytes: number, lines: number}}} message
+ * @param {Server.Msg & {paste: Server.PasteSize}} message
  * @param {import("../rooms/view.js").View} view
  */
 export function fold(row, { room, seq, text, paste }, view) {
@@ -27,6 +30,7 @@ export function fold(row, { room, seq, text, paste }, view) {
   const link = make("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, words.alone);
   const foot = make("p", "more", "… ", button, " ", link);
   let whole = "";
+  /** @param {boolean} isOpen */
   const show = (isOpen) =>
     view.keep(() => {
       shown.classList.toggle("whole", isOpen);
@@ -43,7 +47,10 @@ export function fold(row, { room, seq, text, paste }, view) {
   show(false);
 }
 
-/** The text at an address; empty if it is gone, or the server cannot be reached. */
+/**
+ * The text at an address; empty if it is gone, or the server cannot be reached.
+ * @param {string} address
+ */
 async function read(address) {
   try {
     const answer = await fetch(address);
@@ -56,9 +63,11 @@ async function read(address) {
 /**
  * Posts a text that is too long for a frame, under the same id. A command is refused: a post is never a command.
  * @param {import("../page.js").Page} page
+ * @param {{id: string, room: string, text: string}} given
  */
 export async function post(page, { id, room: name, text }) {
-  const room = page.rooms.get(name);
+  const room = page.rooms.get(name) ?? page.room;
+  /** @param {{code: string, text: string, retry_ms?: number}} why */
   const refused = (why) => error(page, { id, ...why }, room);
   if (/^\/[^\s/]*(\s|$)/.test(text)) return refused({ code: "too_long", text: words.command });
   const content = JSON.stringify({ id, token: page.token, text: text.replace(/^\/\//, "/") });

@@ -26,7 +26,10 @@ form.replaceChildren(field, take, hint, offer, cross);
 /** @type {import("../page.js").Page} */
 let page;
 
-/** Attaches the field to the page. */
+/**
+ * Attaches the field to the page.
+ * @param {Chat.Page} itsPage
+ */
 export function begin(itsPage) {
   if (page) return;
   page = itsPage;
@@ -42,7 +45,10 @@ export function begin(itsPage) {
   });
 }
 
-/** Shows the field, also to change a name. */
+/**
+ * Shows the field, also to change a name.
+ * @param {boolean} focus
+ */
 export function ask(focus) {
   const isGuest = page.me.startsWith("guest");
   show(isGuest ? words.current(page.me) : "");
@@ -50,7 +56,11 @@ export function ask(focus) {
   if (focus) field.select();
 }
 
-/** Says why a name was refused, and offers the next one that may be free. */
+/**
+ * Says why a name was refused, and offers the next one that may be free.
+ * @param {string} nick
+ * @param {{id?: string, code: string, text: string}} error
+ */
 export function refused(nick, error) {
   const taken = error.code === "nick_taken" && !/^guest-/i.test(nick); // guests' names are the server's to give
   const free = taken && nextName(nick);
@@ -62,6 +72,7 @@ export function refused(nick, error) {
   offer.textContent = words.take(free);
 }
 
+/** @param {string} text */
 function show(text) {
   form.hidden = false;
   take.textContent = page.me.startsWith("guest") ? words.join : words.rename;
@@ -70,6 +81,7 @@ function show(text) {
   offer.hidden = true;
 }
 
+/** @param {string} nick */
 function rename(nick) {
   if (!nick) return;
   page.wanted = nick;
@@ -77,7 +89,10 @@ function rename(nick) {
   if (!page.send({ type: "nick", id: page.asked, nick })) page.asked = "";
 }
 
-/** "ana" -> "ana2", "ana2" -> "ana3"; at most 32 characters. */
+/**
+ * "ana" -> "ana2", "ana2" -> "ana3"; at most 32 characters.
+ * @param {string} nick
+ */
 function nextName(nick) {
   const [, stem, number] = /^(.*?)(\d*)$/.exec(nick) ?? ["", nick, ""];
   const next = String(Number(number || 1) + 1);

@@ -6,11 +6,17 @@ const EACH = 10_000; // ms between two notifications of one sender
 
 const last = new Map(); // sender -> when
 
-/** Shows a notification of a message; pressing it brings the page to the front. */
+/**
+ * Shows a notification of a message; pressing it brings the page to the front.
+ * @param {string} sender
+ * @param {string} text
+ * @param {() => void} onPress
+ */
 export function notify(sender, text, onPress) {
   if (Date.now() - (last.get(sender) ?? -Infinity) < EACH) return;
   last.set(sender, Date.now());
   if (settings.sound) beep();
+  /** @type {Notification} */
   let notice;
   try {
     notice = new Notification(sender, { body: text.slice(0, 200), tag: sender });

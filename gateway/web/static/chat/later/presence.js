@@ -18,6 +18,8 @@ const folds = new WeakMap();
 /**
  * Shows the news at the end of a log; folded into the last row while nothing else was said.
  * @param {import("../rooms/rows.js").RowList} rows
+ * @param {Chat.News} news
+ * @param {string} me
  */
 export function show(rows, news, me) {
   const last = rows.element.lastElementChild;
@@ -34,14 +36,17 @@ export function show(rows, news, me) {
   else rows.append(row);
 }
 
-/** "ana, bo and 3 more", or nothing. */
+/**
+ * "ana, bo and 3 more", or nothing.
+ * @param {string[]} list
+ */
 function names(list) {
   const rest = list.length - NAMES_SHOWN;
   const shown = list.slice(0, NAMES_SHOWN).join(", ");
   return rest > 0 ? words.more(shown, rest) : shown;
 }
 
-/** @param {Fold} fold */
+/** @param {Fold} fold   @param {Partial<Server.Presence>} given   @param {string} me */
 function addTo(fold, { joined = [], left = [], renamed = [] }, me) {
   for (const { nick } of joined) {
     if (fold.left.includes(nick)) fold.left = fold.left.filter((one) => one !== nick);

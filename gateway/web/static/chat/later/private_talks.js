@@ -31,7 +31,7 @@ class Talk extends Room {
   #page;
   #nick;
 
-  /** @param {Page} page */
+  /** @param {Page} page   @param {string} nick */
   constructor(nick, page) {
     super(`@${nick}`, page);
     this.#page = page;
@@ -57,13 +57,14 @@ class Talk extends Room {
     this.outbox.opened(this.#page.token);
   }
 
+  /** @param {Chat.Sent} object */
   send(object) {
-    const [, verb] = /^\/([^\s/]+)(?=\s|$)/.exec(object.text) ?? [];
+    const [, verb] = /^\/([^\s/]+)(?=\s|$)/.exec(object.text ?? "") ?? [];
     if (verb && FOR_ROOMS.some((one) => one === verb.toLowerCase() || (verb.length > 1 && one.startsWith(verb.toLowerCase())))) {
       Promise.resolve().then(() => this.outbox.refused({ id: object.id, code: "bad_message", text: words.notHere(verb) }));
       return true;
     }
-    const said = object.text.replace(/^\/\//, "/").replace(/^\/me(?=\s+\S)/i, `* ${this.#page.me}`);
+    const said = (object.text ?? "").replace(/^\/\//, "/").replace(/^\/me(?=\s+\S)/i, `* ${this.#page.me}`);
     const text = verb && said === object.text ? object.text : `/msg ${this.#nick} ${said}`;
     return this.#page.send({ ...object, room: this.#page.rooms.home.name, text });
   }
@@ -73,7 +74,11 @@ class Talk extends Room {
     keep([...this.#page.rooms].filter((room) => room !== this));
   }
 
-  /** The other person's new name is the talk's, unless there is a talk of that name. What waits is sent to the new name. */
+  /**
+   * The other person's new name is the talk's, unless there is a talk of that name. What waits is sent to the new name.
+   * @param {string} from
+   * @param {string} to
+   */
   renamed(from, to) {
     const { rooms } = this.#page;
     const other = known(this.#page, to);
@@ -83,7 +88,7 @@ class Talk extends Room {
       remember("sessionStorage", `${area}:@${to}`, recall("sessionStorage", `${area}:${this.name}`, fits));
       remember("sessionStorage", `${area}:${this.name}`, "");
     }
-    const talk = rooms.add(new Talk(to, this.#page));
+    const talk = /** @type {Talk} */ (rooms.add(new Talk(to, this.#page)));
     talk.unread = this.unread;
     talk.fill(this.said);
     if (rooms.shown === this) rooms.show(talk);
@@ -92,7 +97,10 @@ class Talk extends Room {
     keep([...rooms]);
   }
 
-  /** Takes the messages of before. */
+  /**
+   * Takes the messages of before.
+   * @param {Whisper[]} said
+   */
   fill(said) {
     this.said = said;
     for (const whisper of said) this.add(whisper);
@@ -108,20 +116,29 @@ class Talk extends Room {
   }
 }
 
+/** @param {Chat.Room[]} rooms */
 const keep = (rooms) => {
   const talks = rooms.filter((room) => room.isTalk).slice(-MOST_TALKS);
-  remember("sessionStorage", "talks", talks.length && Object.fromEntries(talks.map((one) => [one.title, one.said.slice(-MOST_KEPT)])));
+  remember("sessionStorage", "talks", talks.length && Object.fromEntries(talks.map((/** @type {any} */ one) => [one.title, one.said.slice(-MOST_KEPT)])));
 };
 
-/** The talk with somebody, if there is one. */
-const known = (/** @type {Page} */ page, nick) =>
+/**
+ * The talk with somebody, if there is one.
+ * @param {Chat.Page} page
+ * @param {string} nick
+ */
+const known = (page, nick) =>
   [...page.rooms].find((room) => room.isTalk && room.title.toLowerCase() === nick.toLowerCase());
 
-/** @returns {Talk} the talk with somebody, as a tab */
-const talkWith = (/** @type {Page} */ page, nick) => known(page, nick) ?? page.rooms.add(new Talk(nick, page));
+/** @param {Chat.Page} page   @param {string} nick   @returns {Talk} the talk with somebody, as a tab */
+const talkWith = (page, nick) => /** @type {Talk} */ (known(page, nick) ?? page.rooms.add(new Talk(nick, page)));
 
-/** Takes a private message, to us or by us. */
-export function take(/** @type {Page} */ page, /** @type {Whisper} */ whisper) {
+/**
+ * Takes a private message, to us or by us.
+ * @param {Chat.Page} page
+ * @param {Server.Private} whisper
+ */
+export function take(page, whisper) {
   const isMine = whisper.from === page.me;
   if (isIgnored(whisper.from)) return;
   const talk = talkWith(page, isMine ? whisper.to : whisper.from);
@@ -135,24 +152,35 @@ export function take(/** @type {Page} */ page, /** @type {Whisper} */ whisper) {
   page.rooms.draw();
 }
 
-/** The talk with the latest message to us. */
-export function lastWriter(/** @type {Page} */ page) {
+/**
+ * The talk with the latest message to us.
+ * @param {Chat.Page} page
+ */
+export function lastWriter(page) {
   /** @param {any} talk */
   const when = ({ said }) => [...said].reverse().find(({ from }) => from !== page.me)?.ts ?? 0;
   const talks = [...page.rooms].filter((room) => room.isTalk).sort((one, other) => when(other) - when(one));
   return talks.find(when);
 }
 
-/** Opens the talk with somebody. @returns {Talk} */
-export function open(/** @type {Page} */ page, nick) {
+/**
+ * Opens the talk with somebody.
+ * @param {Chat.Page} page
+ * @param {string} nick
+ * @returns {Talk}
+ */
+export function open(page, nick) {
   const talk = talkWith(page, nick);
   keep([...page.rooms]); // with what may wait in it
   page.go(talk.name);
   return talk;
 }
 
-/** Restores the talks of before a reload. */
-export function restore(/** @type {Page} */ page) {
+/**
+ * Restores the talks of before a reload.
+ * @param {Chat.Page} page
+ */
+export function restore(page) {
   for (const [nick, said] of Object.entries(recall("sessionStorage", "talks", isRecord) ?? {})) {
     const whispers = Array.isArray(said) ? said.filter((one) => isRecord(one) && typeof one.text === "string" && one.ts > 0) : [];
     talkWith(page, nick).fill(whispers.map((whisper) => ({ ...whisper, from: String(whisper.from) })));

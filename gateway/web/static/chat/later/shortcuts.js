@@ -20,6 +20,7 @@ import { step } from "./switch_rooms.js";
 export function listen(page, early) {
   takeFiles(page);
   removeEventListener("keydown", early);
+  /** @type {Record<string, (event: KeyboardEvent) => unknown>} */
   const actions = {
     "Ctrl+k": () => openPalette(page), // at once: the letters that follow are for it, not for the message box
     "Ctrl+/": openKeys,
@@ -41,14 +42,19 @@ export function listen(page, early) {
   });
 }
 
+/** @param {KeyboardEvent} event */
 function nameOf(event) {
-  const key = event.altKey && event.code === "KeyA" ? "a" : event.key.replace(/^.$/, (one) => one.toLowerCase());
+  const key = event.altKey && event.code === "KeyA" ? "a" : event.key.replace(/^.$/, (/** @type {string} */ one) => one.toLowerCase());
   return [event.ctrlKey || event.metaKey ? "Ctrl" : "", event.altKey ? "Alt" : "", key].filter(Boolean).join("+");
 }
 
-/** Whether a letter typed there would have no effect. */
+/**
+ * Whether a letter typed there would have no effect.
+ * @param {any} target
+ */
 const isLoose = (target) => target === document.body || (byId("scroller").contains(target) && !target.closest("button"));
 
+/** @param {number} by */
 function scroll(by) {
   byId("scroller").scrollBy(0, by * 0.9 * byId("scroller").clientHeight);
 }

@@ -5,6 +5,7 @@
 /**
  * Goes to the next or the previous room, among those that `among` accepts.
  * @param {import("../page.js").Page} page
+ * @param {number} by
  */
 export function step(page, by, among = (/** @type {Room} */ _room) => /** @type {unknown} */ (true)) {
   const all = [...page.rooms];

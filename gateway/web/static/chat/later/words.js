@@ -3,6 +3,7 @@
 import { because, number, term } from "../words.js";
 
 export const typists = {
+  /** @param {string[]} nicks */
   some: (nicks) => `${nicks.join(", ")} ${nicks.length === 1 ? "is" : "are"} typing…`,
   several: "Several people are typing…",
 };
@@ -10,6 +11,7 @@ export const typists = {
 export const copying = { done: "copied", again: "copy" };
 
 export const exported = {
+  /** @param {string} room   @param {number} count   @param {string} address */
   head: (room, count, address) => `-- ${room}, the last ${number(count)} lines${address && `; all of it: curl '${address}'`}`,
 };
 
@@ -45,14 +47,17 @@ export const palette = {
   person: "person",
   command: "command",
   page: "page",
+  /** @param {number} count */
   unread: (count) => `${number(count)} new`,
   privately: "write privately",
   search: "Find messages",
   mentions: "Mentions of you",
+  /** @param {number} count   @param {string} topic */
   here: (count, topic) => `${number(count)} here${topic ? ` · ${topic}` : ""}`,
 };
 
 export const search = {
+  /** @param {string} room */
   title: (room) => `Find in #${room}`,
   hint: "Words, from:ana, since:3d",
   day: "Or go to a day",
@@ -63,14 +68,18 @@ export const search = {
 };
 
 export const paste = {
+  /** @param {number} lines */
   question: (lines) => `Paste ${lines} lines?`,
   asCode: "as a code block",
+  /** @param {number} lines */
   asLines: (lines) => `as ${lines} lines`,
   cancel: "cancel",
 };
 
 export const long = {
+  /** @param {number} count */
   lines: (count) => (count === 1 ? "1 more line" : `${number(count)} more lines`),
+  /** @param {number} count */
   bytes: (count) => `${number(count)} more bytes`,
   fold: "show less",
   alone: "by itself",
@@ -91,30 +100,42 @@ export const menu = {
 };
 
 export const permalink = {
+  /** @param {string} seq */
   otherEpoch: (seq) => `This link leads to message ${seq} of an earlier numbering of this room. It is not kept any more.`,
+  /** @param {number} seq */
   notYet: (seq) => `There is no message ${seq} yet.`,
+  /** @param {number} seq */
   gone: (seq) => `Message ${seq} is not kept any more.`,
 };
 
 export const files = {
   one: "One text file at a time can be put into the box.",
+  /** @param {string} name   @param {number} most */
   tooLong: (name, most) => `${name} is too long: ${number(most)} bytes at most`,
+  /** @param {string} name */
   notText: (name) => `${name} is not text, and only text can be sent`,
 };
 
 export const talk = {
+  /** @param {string} nick */
   topic: (nick) => `Between you and ${nick}. It is gone when you close this tab of the browser.`,
+  /** @param {string} verb */
   notHere: (verb) => `/${verb} is for rooms, and this is a private talk`,
 };
 
 export const presence = {
+  /** @param {string} names   @param {number} rest */
   more: (names, rest) => `${names} and ${rest} more`,
+  /** @param {string} names */
   joined: (names) => `${names} joined`,
+  /** @param {string} names */
   left: (names) => `${names} left`,
+  /** @param {string} from   @param {string} to */
   renamed: (from, to) => `${from} is now ${to}`,
 };
 
 export const box = {
+  /** @param {string} verb   @param {string} what */
   usage: (verb, what) => `/${verb} ${what}`,
   nobodyWrote: "Nobody has written to you.",
   secret: "You are offline, and passwords are not kept: type it again when you are connected.",
@@ -125,8 +146,11 @@ export const version = { isNew: "There is a new version of this page. What you t
 export const standing = {
   announcement: "Announcement",
   close: "Close the announcement",
+  /** @param {string | 0 | null | undefined} time   @param {string | undefined} reason */
   term: (time, reason) => `${time ? `until ${time}` : "for ever"}${because(reason)}`,
+  /** @param {string} text */
   muted: (text) => `You are muted ${term(text)}. You can go on reading.`,
+  /** @param {string} text */
   banned: (text) => `You are banned ${text}. You can go on reading.`,
 };
 
@@ -135,12 +159,16 @@ export const name = {
   close: "Close the name field",
   join: "Join",
   rename: "Rename",
+  /** @param {string} nick */
   current: (nick) => `or just write: you are ${nick}`,
+  /** @param {string | false} nick */
   take: (nick) => `Take ${nick}`,
 };
 
 export const ignoring = {
+  /** @param {string} nick */
   hidden: (nick) => `${nick} is not shown: /unignore ${nick}`,
+  /** @param {string} nick */
   shown: (nick) => `${nick} is shown again`,
 };
 

@@ -25,6 +25,7 @@ export class Log {
 
   #request;
   #loaded = false;
+  /** @type {number | null} */
   #asked = null; // the `before` of the request under way
   rows;
   #view;
@@ -71,6 +72,7 @@ export class Log {
     return this.#loaded ? this.place : {};
   }
 
+  /** @param {{epoch: string, head: number, recovered?: boolean}} event */
   joined(event) {
     this.refused();
     if (this.epoch !== null && this.epoch !== event.epoch) {
@@ -86,7 +88,12 @@ export class Log {
     this.#settled();
   }
 
-  /** Adds a live message. @returns {boolean} whether it was not here yet */
+  /**
+   * Adds a live message.
+   * @param {Server.Msg} message
+   * @param {string} me
+   * @returns {boolean} whether it was not here yet
+   */
   add(message, me) {
     if (this.rows.has(message.seq)) return false;
     if (message.seq < this.head) {
@@ -108,7 +115,11 @@ export class Log {
     return true;
   }
 
-  /** Inserts older messages, those of a hole, or the latest ones after joining, each at its place. */
+  /**
+   * Inserts older messages, those of a hole, or the latest ones after joining, each at its place.
+   * @param {{messages: Server.Msg[], more: boolean}} given
+   * @param {string} me
+   */
   history({ messages, more }, me) {
     quiet();
     const lowest = this.rows.first;
@@ -127,7 +138,10 @@ export class Log {
     });
   }
 
-  /** Shows a gap at the end of the list: messages that were not sent to us, before any later one has come. */
+  /**
+   * Shows a gap at the end of the list: messages that were not sent to us, before any later one has come.
+   * @param {Server.Gap} given
+   */
   gap({ from, to }) {
     if (this.#view.detached || to <= this.head || from > to) return;
     this.rows.tail(Math.max(from, this.head + 1), to);
@@ -139,16 +153,24 @@ export class Log {
     this.#answered();
   }
 
-  /** A message of ours is committed. */
+  /**
+   * A message of ours is committed.
+   * @param {number} seq
+   */
   acknowledged(seq) {
     this.rows.acknowledged(seq);
   }
 
+  /** @param {number} seq */
   isOwn(seq) {
     return this.rows.isOwn(seq);
   }
 
-  /** The latest messages are here: those that were not seen before are new, unless the person was never here. */
+  /**
+   * The latest messages are here: those that were not seen before are new, unless the person was never here.
+   * @param {Server.Msg[]} messages
+   * @param {string} me
+   */
   #begin(messages, me) {
     this.#loaded = true;
     const { unread } = this.rows;
@@ -158,12 +180,20 @@ export class Log {
     this.rows.see();
   }
 
-  /** Adds words of the server or of the page; `kind` is "notice" or "error". */
+  /**
+   * Adds words of the server or of the page; `kind` is "notice" or "error".
+   * @param {string} kind
+   * @param {string} text
+   */
   note(kind, text) {
     this.rows.append(noteRow(kind, text));
   }
 
-  /** Loads the messages around one, instead of the end. @returns {Promise<void>} done when they are here */
+  /**
+   * Loads the messages around one, instead of the end.
+   * @param {number} seq
+   * @returns {Promise<void>} done when they are here
+   */
   around(seq) {
     this.rows.clear();
     this.#view.detached = true;
@@ -191,12 +221,16 @@ export class Log {
     this.#ask(this.rows.first, PAGE);
   }
 
-  /** The first or the last row is near what is seen. */
+  /**
+   * The first or the last row is near what is seen.
+   * @param {"first" | "last"} edge
+   */
   #reached(edge) {
     if (edge === "first" && this.rows.more) this.#askOlder();
     if (edge === "last") this.#ask(Math.min(this.head, this.rows.last + PAGE) + 1, PAGE);
   }
 
+  /** @param {number} before   @param {number} limit */
   #ask(before, limit) {
     if (this.#asked !== null || !this.#request({ before, limit })) return;
     this.#asked = before;

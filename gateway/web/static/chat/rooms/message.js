@@ -6,7 +6,10 @@ import { message as words } from "../words.js";
 
 const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
 
-/** The mark of a door: the style sheet draws its glyph, screen readers read its word. */
+/**
+ * The mark of a door: the style sheet draws its glyph, screen readers read its word.
+ * @param {string} door
+ */
 export function doorOf(door, word = door) {
   return make("span", { className: "door", data: { door }, title: word }, make("span", "aloud", ` (${word})`));
 }
@@ -14,12 +17,16 @@ export function doorOf(door, word = door) {
 const FENCE = /```(?:[\w+#-]*\n)?([\s\S]+?)\n?```\n?/;
 /** Code, or a link. A link ends before punctuation of Chinese and Japanese. */
 const SPECIAL = /(`[^`\n]+`)|((?:https?:\/\/|mailto:)[^\s<>"`\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]+)/i;
+/** @type {Record<string, string>} */
 const PAIRS = { ")": "(", "]": "[", "}": "{" };
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 /** Several combining marks on one letter: they must not run over other rows. */
 const PILED = /\p{M}{3}/u;
 
-/** The text of a message with code blocks, code and links, and `me` in bold; all else stays as it is. */
+/**
+ * The text of a message with code blocks, code and links, and `me` in bold; all else stays as it is.
+ * @param {string} text
+ */
 export function body(text, me = "") {
   const element = make("div", "text");
   element.dir = "auto";
@@ -31,6 +38,7 @@ export function body(text, me = "") {
   return element;
 }
 
+/** @param {string} code */
 function codeBlock(code) {
   const copy = make("button", { type: "button", className: "quiet", data: { copy: "" } }, words.copy);
   // It may be wider than the page: the keyboard must be able to scroll it.
@@ -46,6 +54,8 @@ const [unspaced, afterLetter] = [new RegExp(UNSPACED, "u"), new RegExp(`${LETTER
 /**
  * Where the nick `me`, or a keyword, is a word of the text. Older browsers have no lookbehind, so the letter before is
  * tested here.
+ * @param {string} text
+ * @param {string} me
  */
 function mentionsOf(text, me) {
   const names = [me, ...keywords].join("\n");
@@ -55,25 +65,37 @@ function mentionsOf(text, me) {
     own = { names, pattern: new RegExp(patterns.join("|"), "giu") };
   }
   return [...text.matchAll(own.pattern)].filter(
-    ({ 0: found, index }) => unspaced.test(found) || !afterLetter.test(text.slice(Math.max(0, index - 2), index)),
+    ({ 0: found, index = 0 }) => unspaced.test(found) || !afterLetter.test(text.slice(Math.max(0, index - 2), index)),
   );
 }
 
-/** Whether a text mentions `me`, or has a keyword. */
+/**
+ * Whether a text mentions `me`, or has a keyword.
+ * @param {string} text
+ * @param {string} me
+ */
 export const mentions = (text, me) => mentionsOf(text, me).length > 0;
 
-/** A text with `me` in bold. */
+/**
+ * A text with `me` in bold.
+ * @param {string} text
+ * @param {string} me
+ */
 function addressed(text, me) {
   const parts = [];
   let from = 0;
-  for (const { 0: name, index } of mentionsOf(text, me)) {
+  for (const { 0: name, index = 0 } of mentionsOf(text, me)) {
     parts.push(text.slice(from, index), make("b", "", name));
     from = index + name.length;
   }
   return [...parts, text.slice(from)];
 }
 
-/** Text with links and code. */
+/**
+ * Text with links and code.
+ * @param {Element} element
+ * @param {string} text
+ */
 export function prose(element, text, me = "") {
   // split() gives plain text, code or undefined, link or undefined, plain text, …
   text.split(SPECIAL).forEach((part, at) => {
@@ -84,7 +106,10 @@ export function prose(element, text, me = "") {
   });
 }
 
-/** The address in a text, or null. `URL.canParse` came late to phones. */
+/**
+ * The address in a text, or null. `URL.canParse` came late to phones.
+ * @param {string} text
+ */
 function parsed(text) {
   try {
     return new URL(text);
@@ -96,11 +121,13 @@ function parsed(text) {
 /**
  * A link and the text after it; only the text, if it is not an address or hides its host behind a user name. The real
  * host is added where the text does not show it: letters of other scripts, numbers in unusual forms.
+ * @param {string} found
  */
 function link(found) {
   let text = found;
+  /** @param {string} one */
   const count = (one) => text.split(one).length;
-  while (/[.,;:!?'*»”’]$/.test(text) || count(text.at(-1)) > count(PAIRS[text.at(-1)] ?? text.at(-1))) text = text.slice(0, -1);
+  while (/[.,;:!?'*»”’]$/.test(text) || count(/** @type {any} */ (text.at(-1))) > count(PAIRS[/** @type {any} */ (text.at(-1))] ?? text.at(-1))) text = text.slice(0, -1);
   const url = parsed(text);
   if (!url || !SAFE.has(url.protocol) || url.username || url.password) return [found];
   const anchor = make("a", { href: url.href, rel: "noopener noreferrer", target: "_blank" }, text);
@@ -108,7 +135,10 @@ function link(found) {
   return [anchor, ...(shown ? [] : [make("span", "host", ` [${url.host}]`)]), found.slice(text.length)];
 }
 
-/** A time in the person's format; its title is the date and time in full. */
+/**
+ * A time in the person's format; its title is the date and time in full.
+ * @param {number} ts
+ */
 export function timeOf(ts) {
   const date = new Date(ts);
   return make("time", { dateTime: date.toISOString(), title: moment.format(date) }, clock(date));

@@ -34,8 +34,12 @@ const STATES = ["queued", "sending", "refused", "unsure"];
  * @property {number} [sent]     when it was last sent
  */
 
-/** Whether a stored value can be the lines of an outbox. */
+/**
+ * Whether a stored value can be the lines of an outbox.
+ * @param {any} value
+ */
 const areLines = (value) => Array.isArray(value) && value.every(isLine);
+/** @param {any} one */
 const isLine = (one) =>
   isRecord(one) && isText(one.id) && isText(one.text) && STATES.includes(one.state) && typeof (one.since ?? 0) === "number";
 
@@ -50,6 +54,7 @@ export class Outbox {
   #onChange;
   /** @type {Line[]} */
   #lines = [];
+  /** @type {string | null} */
   #token = null;
   #open = false;
   #until = 0; // the server said to wait until then
@@ -58,7 +63,7 @@ export class Outbox {
   /**
    * @param {string} room
    * @param {() => string} me  our nick
-   * @param {(object: object) => boolean} send
+   * @param {(object: Chat.Sent) => boolean} send
    * @param {(text: string) => void} onEdit
    * @param {(text: string, why: string) => void} onRefused  called with a refused command
    * @param {() => void} onChange  rows were added or removed
@@ -82,12 +87,16 @@ export class Outbox {
     byId("unsent").replaceChildren(this.#list);
   }
 
+  /** @param {string} text */
   add(text) {
     this.#lines.push({ id: crypto.getRandomValues(new Uint32Array(3)).join("-"), text, state: "queued" });
     this.#flush();
   }
 
-  /** The room is joined: sends the waiting lines, and again those that the server will recognise. */
+  /**
+   * The room is joined: sends the waiting lines, and again those that the server will recognise.
+   * @param {string | null} token
+   */
   opened(token) {
     this.#open = true;
     this.#token = token;
@@ -106,7 +115,11 @@ export class Outbox {
     this.#show();
   }
 
-  /** Drops the line that an ack or a notice answers. @returns {boolean} whether there was one */
+  /**
+   * Drops the line that an ack or a notice answers.
+   * @param {string} id
+   * @returns {boolean} whether there was one
+   */
   answered(id) {
     const at = this.#lines.findIndex((line) => line.id === id);
     if (at < 0) return false;
@@ -115,7 +128,10 @@ export class Outbox {
     return true;
   }
 
-  /** @returns {boolean} whether the error answers a line of ours; a refused command goes back to the box */
+  /**
+   * @param {{id?: string, code: string, text: string, retry_ms?: number}} error
+   * @returns {boolean} whether the error answers a line of ours; a refused command goes back to the box
+   */
   refused(error) {
     const line = this.#lines.find((one) => one.id === error.id);
     if (!line) return false;
@@ -155,11 +171,13 @@ export class Outbox {
     line.token ??= this.#token;
   }
 
+  /** @param {Line} line */
   #drop(line) {
     this.#lines = this.#lines.filter((one) => one !== line);
     this.#show();
   }
 
+  /** @param {Line} line */
   #again(line) {
     line.state = "queued";
     line.since = line.token = undefined;
@@ -172,10 +190,12 @@ export class Outbox {
     this.#onChange();
   }
 
+  /** @param {Line} line */
   #row(line) {
     const row = make("li", "msg own");
     row.dataset.state = this.#open ? line.state : "unsent";
     const mark = make("span", "mark", this.#words(line));
+    /** @param {string} word   @param {() => void} onclick */
     const button = (word, onclick) => mark.append(" ", make("button", { type: "button", className: "quiet", onclick }, word));
     if (row.dataset.state !== "sending") {
       if (line.state === "refused" || line.state === "unsure") button(words.again, () => this.#again(line));
@@ -189,6 +209,7 @@ export class Outbox {
     return row;
   }
 
+  /** @param {Line} line */
   #words(line) {
     const wait = Math.ceil((this.#until - Date.now()) / 1_000);
     if (line.state === "refused") return words.refused(line.why);

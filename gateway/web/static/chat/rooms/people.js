@@ -29,7 +29,10 @@ export class People {
     this.show(wide.matches);
   }
 
-  /** Opens or closes the panel; on a phone it is a sheet over the room and takes the focus. */
+  /**
+   * Opens or closes the panel; on a phone it is a sheet over the room and takes the focus.
+   * @param {boolean} open
+   */
   show(open, focus = false) {
     this.#panel.hidden = !open;
     this.#button.setAttribute("aria-expanded", String(open));
@@ -40,7 +43,11 @@ export class People {
     return !this.#panel.hidden && !wide.matches;
   }
 
-  /** Shows these people. Rows that stay are left alone, so that none moves under the pointer without need. */
+  /**
+   * Shows these people. Rows that stay are left alone, so that none moves under the pointer without need.
+   * @param {Chat.Room} given
+   * @param {string} me
+   */
   draw({ doors, count }, me) {
     const rows = new Map();
     for (const row of [...this.#list.children]) {
@@ -57,6 +64,7 @@ export class People {
     this.#tell(doors, count);
   }
 
+  /** @param {string} nick   @param {string} door   @param {boolean} mine */
   #row(nick, door, mine) {
     const name = make("button", { type: "button", className: "quiet" }, nickOf(nick));
     if (mine) name.append(make("span", "muted", words.you));
@@ -64,6 +72,7 @@ export class People {
     return make("li", { data: { nick, door, ...(mine && { mine: "" }) } }, name);
   }
 
+  /** @param {Map<string, string>} doors   @param {number} count */
   #tell(doors, count) {
     const web = [...doors.values()].filter((door) => door === "web").length;
     const complete = count === doors.size;

@@ -26,7 +26,7 @@ export class Room {
   #formerDoor = "web"; // of who had our name before us, until their own new name is told
   #reading = 0; // the timer of telling it
 
-  /** @param {import("../page.js").Page} page */
+  /** @param {import("../page.js").Page} page   @param {string} name */
   constructor(name, page) {
     this.name = name;
     this.#page = page;
@@ -53,7 +53,7 @@ export class Room {
     return addressOf(this.name);
   }
 
-  /** @returns {boolean} whether the server will get it */
+  /** @param {Chat.Sent} object   @returns {boolean} whether the server will get it */
   send(object) {
     return this.#page.send(object);
   }
@@ -73,6 +73,7 @@ export class Room {
 
   // One method for each type of object that the server sends about a room.
 
+  /** @param {Server.Joined} event */
   _joined(event) {
     this.asked = "";
     this.#tells = event.read !== undefined;
@@ -90,6 +91,7 @@ export class Room {
     this.#page.changed(this);
   }
 
+  /** @param {Server.Msg} message */
   _msg(message) {
     if (message.nick === this.#page.me && message.seq > this.#replayedTo) this.log.rows.mine(message.seq);
     const isNew = this.log.add(message, this.#page.me);
@@ -100,11 +102,13 @@ export class Room {
     if (this.#catchingUp && message.seq >= this.#replayedTo) this.#caughtUp();
   }
 
+  /** @param {Server.Gap} event */
   _gap(event) {
     this.log.gap(event);
     if (this.#catchingUp && event.to >= this.#replayedTo) this.#caughtUp();
   }
 
+  /** @param {Server.History} event */
   _history(event) {
     this.#mine(event);
     this.log.history(event, this.#page.me);
@@ -115,9 +119,12 @@ export class Room {
     if (this === this.#page.room) this.#page.follow(false);
   }
 
+  /** @param {Server.Presence} given */
   async _presence({ joined = [], left = [], renamed = [], count }) {
     const { me } = this.#page; // told at once by a notice: what is said here of that name is of who had it before us
+    /** @param {string} nick */
     const knows = (nick) => this.doors.has(nick);
+    /** @param {string} nick */
     const knew = (nick) => knows(nick) || !this.#all; // a name that nobody has seen is not news when it goes or changes
     const news = {
       left: left.filter(knew),
@@ -135,7 +142,11 @@ export class Room {
     (await this.#page.fetch("presence"))?.show(this.log.rows, news, this.#page.me);
   }
 
-  /** Renames a member; our own new name is known before. */
+  /**
+   * Renames a member; our own new name is known before.
+   * @param {string} from
+   * @param {string} to
+   */
   renamed(from, to) {
     if (!this.doors.has(from)) return;
     this.#formerDoor = this.doors.get(to) ?? this.#formerDoor;
@@ -143,7 +154,10 @@ export class Room {
     this.doors.delete(from);
   }
 
-  /** The person has read up to `seq` on another connection. */
+  /**
+   * The person has read up to `seq` on another connection.
+   * @param {number} seq
+   */
   read(seq) {
     this.log.rows.unread.read(seq);
     this.unread = Math.max(0, Math.min(this.unread, this.log.head - seq));
@@ -151,7 +165,10 @@ export class Room {
     this.#page.rooms.draw();
   }
 
-  /** What we said, of what is told. */
+  /**
+   * What we said, of what is told.
+   * @param {{own?: number[]}} given
+   */
   #mine({ own = [] }) {
     for (const seq of own) this.log.rows.mine(seq);
   }

@@ -44,31 +44,44 @@ export class Rooms {
     return this.#all.values();
   }
 
+  /** @param {string} name */
   get(name) {
     return this.#all.get(name);
   }
 
-  /** The room with that name, made if necessary; the server has admitted us, or is asked when the connection begins. */
+  /**
+   * The room with that name, made if necessary; the server has admitted us, or is asked when the connection begins.
+   * @param {string} name
+   */
   enter(name) {
     const room = this.#all.get(name) ?? new Room(name, this.#page);
     this.#all.set(name, room);
     return room;
   }
 
-  /** Goes to a room; joins it if need be. */
+  /**
+   * Goes to a room; joins it if need be.
+   * @param {string} name
+   */
   go(name) {
     const from = this.shown;
     this.#visit(name);
     if (this.shown !== from) history.pushState(null, "", this.shown.address);
   }
 
-  /** Takes away a room that has been left. */
+  /**
+   * Takes away a room that has been left.
+   * @param {Chat.Room} room
+   */
   remove(room) {
     this.#all.delete(room.name);
     this.draw();
   }
 
-  /** Adds a private talk to the rooms. */
+  /**
+   * Adds a private talk to the rooms.
+   * @param {Chat.Room} room
+   */
   add(room) {
     this.#all.set(room.name, room);
     return room;
@@ -84,6 +97,7 @@ export class Rooms {
     this.#visit(roomAt(location));
   }
 
+  /** @param {string} name */
   #visit(name) {
     if (name.startsWith("@") && !this.#all.has(name)) return; // a talk that was closed
     const asked = this.#all.has(name) ? "" : `join-${Date.now()}`;
@@ -96,6 +110,7 @@ export class Rooms {
     }
   }
 
+  /** @param {Chat.Room} room */
   show(room) {
     this.shown = room;
     room.log.show();

@@ -10,7 +10,12 @@ import { addressOf } from "./tabs.js";
 /** Ms for which a line of ours has a tick. */
 const TICKED = 2_000;
 
-/** A message that has a number. */
+/**
+ * A message that has a number.
+ * @param {Server.Msg} message
+ * @param {string} me
+ * @param {boolean} isOwn
+ */
 export function messageRow(message, me, isOwn) {
   const row = make("li", "msg");
   row.classList.toggle("ignored", isIgnored(message.nick));
@@ -25,17 +30,27 @@ export function messageRow(message, me, isOwn) {
   return row;
 }
 
-/** The row of a removed message. */
+/**
+ * The row of a removed message.
+ * @param {string} reason
+ */
 export const tombstone = (reason) => make("div", "text removed", words.removed(reason));
 
-/** Marks a row of ours as committed. */
+/**
+ * Marks a row of ours as committed.
+ * @param {Element} row
+ */
 export function tick(row) {
   const mark = make("span", { className: "mark", title: line.sent }, make("span", "aloud", line.sent));
   row.append(mark);
   setTimeout(() => mark.remove(), TICKED);
 }
 
-/** Words of the server or of the page; `kind` is "notice" or "error". */
+/**
+ * Words of the server or of the page; `kind` is "notice" or "error".
+ * @param {string} kind
+ * @param {string} text
+ */
 export function noteRow(kind, text) {
   return make("li", kind, body(text), timeOf(Date.now()));
 }
@@ -51,14 +66,20 @@ export function hole(from, to, load) {
   return make("li", "marker hole", log.missing(from, to), end);
 }
 
-/** The message above; null for the first one. */
+/**
+ * The message above; null for the first one.
+ * @param {Element} row
+ */
 export function above(row) {
   let found = row.previousElementSibling;
   while (found && !found.dataset.seq) found = found.previousElementSibling;
   return found;
 }
 
-/** The next row that is not a marker. */
+/**
+ * The next row that is not a marker.
+ * @param {Element} row
+ */
 export function below(row) {
   let next = row.nextElementSibling;
   while (next?.matches(".marker")) next = next.nextElementSibling;

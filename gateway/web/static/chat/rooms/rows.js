@@ -19,6 +19,7 @@ const TRIMMED = 50; // rows at once, so that a full log is not measured for ever
 const SAME_AUTHOR = 5 * 60_000;
 const MOST_SAME = 10;
 
+/** @param {number} ts */
 const minuteOf = (ts) => Math.floor(ts / 60_000);
 
 const calendar = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
@@ -50,7 +51,10 @@ export class RowList {
     this.#onLoad = onLoad;
   }
 
-  /** The message that a row shows. */
+  /**
+   * The message that a row shows.
+   * @param {Element} row
+   */
   messageOf(row) {
     return this.#messages.get(row);
   }
@@ -72,31 +76,43 @@ export class RowList {
     return this.element.children.length >= MOST_ROWS - 1;
   }
 
+  /** @param {number} seq */
   has(seq) {
     return this.#rows.has(seq);
   }
 
+  /** @param {number} seq */
   get(seq) {
     return this.#rows.get(seq);
   }
 
+  /** @param {number} seq */
   isOwn(seq) {
     return this.#own.has(seq);
   }
 
-  /** We said it, here or on another connection. */
+  /**
+   * We said it, here or on another connection.
+   * @param {number} seq
+   */
   mine(seq) {
     this.#own.add(seq);
   }
 
-  /** A message of ours is committed. */
+  /**
+   * A message of ours is committed.
+   * @param {number} seq
+   */
   acknowledged(seq) {
     this.mine(seq);
     const row = this.#rows.get(seq);
     if (row) tick(row);
   }
 
-  /** The hole that ends before `seq` cannot be filled. */
+  /**
+   * The hole that ends before `seq` cannot be filled.
+   * @param {number} seq
+   */
   isGone(seq) {
     this.#gone.add(seq);
   }
@@ -136,24 +152,39 @@ export class RowList {
     return Number(row?.dataset.seq ?? 0);
   }
 
-  /** Makes the row of a message. @returns {HTMLElement} not yet in the list */
+  /**
+   * Makes the row of a message.
+   * @param {Server.Msg} message
+   * @param {string} me
+   * @returns {HTMLElement} not yet in the list
+   */
   draw(message, me) {
     const row = messageRow(message, me, this.#own.has(message.seq));
     this.#messages.set(row, message);
     this.#rows.set(message.seq, row);
-    if (message.paste) import("../later/long_text.js").then((part) => part.fold(row, message, this.view));
+    if (message.paste) import("../later/long_text.js").then((part) => part.fold(row, /** @type {any} */ (message), this.view));
     return row;
   }
 
-  /** Inserts messages at their places. `asked` is the number before which they were requested. */
+  /**
+   * Inserts messages at their places. `asked` is the number before which they were requested.
+   * @param {Server.Msg[]} messages
+   * @param {string} me
+   * @param {number | null} asked
+   * @param {boolean} fromEnd
+   */
   insert(messages, me, asked, fromEnd) {
     const placed = messages.filter(({ seq }) => !this.#rows.has(seq)).map((message) => this.#place(message, me));
-    const touched = new Set([...placed.flatMap((one) => [one, below(one)]), this.#rows.get(asked)]);
+    const touched = new Set([...placed.flatMap((one) => [one, below(one)]), this.#rows.get(asked ?? 0)]);
     for (const row of touched) row && this.#settle(row);
     this.#trim(MOST_ROWS, fromEnd);
   }
 
-  /** Shows at the end that messages were not sent to us. */
+  /**
+   * Shows at the end that messages were not sent to us.
+   * @param {number} from
+   * @param {number} to
+   */
   tail(from, to) {
     this.element.querySelector(".tail")?.remove();
     const row = this.#hole(from, to);
@@ -161,7 +192,10 @@ export class RowList {
     this.append(row);
   }
 
-  /** Adds a row at the end, which shows `message` if it is one without a number. */
+  /**
+   * Adds a row at the end, which shows `message` if it is one without a number.
+   * @param {Element} row
+   */
   append(row, message = this.#messages.get(row)) {
     this.#messages.set(row, message);
     row.dataset.ts ??= Date.now();
@@ -172,6 +206,7 @@ export class RowList {
     this.view.stick();
   }
 
+  /** @param {Server.Msg} message   @param {string} me */
   #place(message, me) {
     const next = [...this.#rows.keys()].filter((seq) => seq > message.seq);
     const row = this.draw(message, me);
@@ -180,14 +215,21 @@ export class RowList {
     return row;
   }
 
-  /** The last row that is a message or not younger than `ts`; the beginning of the list, if there is none. */
+  /**
+   * The last row that is a message or not younger than `ts`; the beginning of the list, if there is none.
+   * @param {number} ts
+   */
   #last(ts) {
     let row = this.element.lastElementChild;
     while (row && !row.dataset.seq && Number(row.dataset.ts) > ts) row = row.previousElementSibling;
-    return row ?? { after: (first) => this.element.prepend(first) };
+    return row ?? { after: (/** @type {Element} */ first) => this.element.prepend(first) };
   }
 
-  /** Drops rows beyond `most`, at the last row if `fromEnd`, otherwise at the first. */
+  /**
+   * Drops rows beyond `most`, at the last row if `fromEnd`, otherwise at the first.
+   * @param {number} most
+   * @param {boolean} fromEnd
+   */
   #trim(most, fromEnd) {
     while (this.element.children.length > most) {
       const row = fromEnd ? this.element.lastElementChild : this.element.firstElementChild;
@@ -200,7 +242,10 @@ export class RowList {
     if (first?.classList.contains("same")) this.#settle(first); // its author stood in a row that is gone
   }
 
-  /** Puts the markers that a row needs before it (a hole, a new day), and hides the author if it is the same as above. */
+  /**
+   * Puts the markers that a row needs before it (a hole, a new day), and hides the author if it is the same as above.
+   * @param {Element} row
+   */
   #settle(row) {
     if (row.matches(".marker")) return;
     while (row.previousElementSibling?.matches(".marker:not(.tail)")) row.previousElementSibling.remove();
@@ -225,12 +270,16 @@ export class RowList {
     row.classList.toggle("hush", !markers.length && minuteOf(ts) === minuteOf(neighbour?.dataset.ts));
   }
 
-  /** The first row that is new; where what was new before it is not loaded, it stands for all. */
+  /**
+   * The first row that is new; where what was new before it is not loaded, it stands for all.
+   * @param {Element} row
+   */
   #beginsUnread(row) {
     const { seq } = this.unread;
     return seq && Number(row.dataset.seq) >= seq && Number(above(row)?.dataset.seq ?? 0) < seq;
   }
 
+  /** @param {Element} row */
   #holeBefore(row) {
     const seq = Number(row.dataset.seq);
     if (!seq) return null;
@@ -239,6 +288,7 @@ export class RowList {
     return this.#hole(last + 1, seq - 1);
   }
 
+  /** @param {number} from   @param {number} to */
   #hole(from, to) {
     return hole(from, to, this.#gone.has(to) ? null : () => this.#onLoad(from, to));
   }

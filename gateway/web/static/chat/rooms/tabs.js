@@ -5,9 +5,13 @@ import { byId, make } from "../../shared/dom.js";
 import { remember } from "../../shared/storage.js";
 import { number, room as words } from "../words.js";
 
+/** @param {string} room */
 export const addressOf = (room) => at(room === "lobby" ? "/" : `/r/${room}`);
 
-/** The room, or the talk, that an address of ours names; the lobby if it names none. */
+/**
+ * The room, or the talk, that an address of ours names; the lobby if it names none.
+ * @param {{pathname: string, hash: string}} given
+ */
 export function roomAt({ pathname, hash }) {
   if (/^#(@|%40)/.test(hash)) return new URLSearchParams(`n=${hash.slice(1)}`).get("n") ?? ""; // never throws
   const path = pathname.startsWith(`${BASE}/`) ? pathname.slice(BASE.length) : pathname;
@@ -49,6 +53,7 @@ export class Tabs {
     this.#icon.href = unread ? this.#icon.dataset.unread : this.#quiet;
   }
 
+  /** @param {Chat.Room} room   @param {boolean} isShown   @param {boolean} isOnly */
   #tab(room, isShown, isOnly) {
     const link = make("a", { href: room.address }, room.sign + room.title);
     const tab = make("span", "tab", link);

@@ -53,7 +53,10 @@ export class Unread {
     jump.addEventListener("click", () => view.isShown && this.#line?.scrollIntoView({ block: "start" }));
   }
 
-  /** Begins with the numbers of this epoch. */
+  /**
+   * Begins with the numbers of this epoch.
+   * @param {string} epoch
+   */
   begin(epoch) {
     if (epoch !== this.#epoch) {
       this.#drop();
@@ -70,7 +73,10 @@ export class Unread {
     remember("sessionStorage", `unread:${this.#room}`, `${this.#epoch} ${this.seq}`);
   }
 
-  /** Moves the position to `seq`, unless there is a line. */
+  /**
+   * Moves the position to `seq`, unless there is a line.
+   * @param {number} seq
+   */
   see(seq) {
     if (!this.#epoch || this.seq || seq <= (this.position ?? -1)) return;
     this.position = seq;
@@ -78,7 +84,10 @@ export class Unread {
     this.#onRead({ epoch: this.#epoch, seq });
   }
 
-  /** The person has read up to `seq` on another connection. */
+  /**
+   * The person has read up to `seq` on another connection.
+   * @param {number} seq
+   */
   read(seq) {
     this.position = Math.max(seq, this.position ?? 0);
     if (this.seq <= seq) this.clear();
@@ -89,7 +98,10 @@ export class Unread {
     remember("sessionStorage", `unread:${this.#room}`, "");
   }
 
-  /** The line as an element, to be put before a row. */
+  /**
+   * The line as an element, to be put before a row.
+   * @param {Element} row
+   */
   line(row) {
     const ts = Number(row.dataset.ts);
     this.#drop(this.seq);
@@ -98,7 +110,10 @@ export class Unread {
     return line;
   }
 
-  /** Writes on the button how many messages are new, of those up to `head`. */
+  /**
+   * Writes on the button how many messages are new, of those up to `head`.
+   * @param {number} head
+   */
   count(head) {
     if (this.seq && this.#view.isShown) jump.textContent = words.up(head - this.seq + 1);
   }
@@ -118,12 +133,16 @@ export class Unread {
     this.#line = null;
   }
 
+  /** @param {import("../../shared/storage.js").Area} area   @param {string} name */
   #kept(area, name) {
     const [epoch, seq] = (recall(area, `${name}:${this.#room}`, isText) ?? "").split(" ");
     return epoch === this.#epoch && Number.isSafeInteger(Number(seq)) ? Number(seq) : null;
   }
 
-  /** Shows the button while the line is above the view. */
+  /**
+   * Shows the button while the line is above the view.
+   * @param {IntersectionObserverEntry} given
+   */
   #sighted({ isIntersecting, boundingClientRect, rootBounds }) {
     clearInterval(this.#looking);
     if (!this.#view.isShown) return;

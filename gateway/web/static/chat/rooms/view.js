@@ -15,7 +15,10 @@ const EDGE = 200; // px from the first or the last row, where more is fetched
 const scroller = byId("scroller");
 const newest = byId("newest");
 
-/** The top of the text in a row; how far below the row's own top it is depends on whether the author is shown. */
+/**
+ * The top of the text in a row; how far below the row's own top it is depends on whether the author is shown.
+ * @param {Element} row
+ */
 const topOf = (row) => (row.querySelector(".text") ?? row).getBoundingClientRect().top;
 
 export class View {
@@ -120,7 +123,10 @@ export class View {
     return this.#rowAt(scroller.getBoundingClientRect().bottom - 1);
   }
 
-  /** The first row that ends below `edge`, or the last one. */
+  /**
+   * The first row that ends below `edge`, or the last one.
+   * @param {number} edge
+   */
   #rowAt(edge) {
     const rows = this.#list.children;
     let [low, high] = [0, rows.length - 1];

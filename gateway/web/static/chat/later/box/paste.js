@@ -22,17 +22,20 @@ export function ask(text, before) {
     [words.cancel]: "",
   };
   return new Promise((resolve) => {
+    /** @param {string} chosen */
     const choose = (chosen) => {
       bar.hidden = true;
       document.removeEventListener("keydown", escape, true);
       resolve(chosen);
     };
+    /** @param {KeyboardEvent} event */
     const escape = (event) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
       event.stopPropagation();
       choose("");
     };
+    /** @param {[string, string]} given */
     const buttonOf = ([word, chosen]) => make("button", { type: "button", onclick: () => choose(chosen) }, word);
     const buttons = Object.entries(choices).map(buttonOf);
     document.addEventListener("keydown", escape, true);

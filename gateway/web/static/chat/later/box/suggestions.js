@@ -11,6 +11,7 @@ import { commands as own } from "../words.js";
 
 const MOST_SHOWN = 8;
 
+/** @type {[string, string, string][]} */
 const table = await (await fetch(new URL("../commands.json", import.meta.url))).json();
 
 /** The commands of the server and of the page: name, usage, words. */
@@ -22,6 +23,7 @@ export class Suggestions {
   #box;
   #names;
   #list = byId("suggestions");
+  /** @type {Chat.Suggestion[]} */
   #found = []; // {value: the text to insert, words: shown behind it}
   #at = -1;
   #start = 0; // where the text to replace begins
@@ -58,7 +60,11 @@ export class Suggestions {
     else this.#close();
   }
 
-  /** Signs whose names begin so, and then those with it inside. */
+  /**
+   * Signs whose names begin so, and then those with it inside.
+   * @param {string} begin
+   * @param {string} before
+   */
   async #emoji(begin, before) {
     const { emoji } = await import("./emoji.js");
     if (before !== this.#before()) return; // typed on meanwhile
@@ -66,7 +72,7 @@ export class Suggestions {
     this.#offer(fitting.map(([name, value]) => ({ value, words: name, isSign: true })), before.length - begin.length - 1, 0);
   }
 
-  /** @returns {boolean} whether the list has handled the key */
+  /** @param {KeyboardEvent} event   @returns {boolean} whether the list has handled the key */
   pressed(event) {
     if (event.ctrlKey || event.altKey || event.metaKey || !this.#answers(event)) return false;
     event.preventDefault();
@@ -74,6 +80,7 @@ export class Suggestions {
     return true;
   }
 
+  /** @param {KeyboardEvent} given */
   #answers({ key, shiftKey }) {
     const open = this.#found.length > 0;
     if (key === "Tab") return this.#step(shiftKey ? -1 : 1);
@@ -95,18 +102,24 @@ export class Suggestions {
     return this.#box.value.slice(0, this.#box.selectionEnd);
   }
 
+  /** @param {string} begin */
   #commands(begin) {
     const fitting = commands().filter(([name]) => name.startsWith(begin.toLowerCase()));
     return fitting.map(([name, usage, words]) => ({ value: `/${name} `, usage, words }));
   }
 
+  /** @param {string} begin */
   #people(begin) {
     return this.#names()
       .filter((name) => name.toLowerCase().startsWith(begin.toLowerCase()))
       .map((name) => ({ value: name, words: "" }));
   }
 
-  /** Tab: replaces the name by the next match. @returns {boolean} whether there is one */
+  /**
+   * Tab: replaces the name by the next match.
+   * @param {number} by
+   * @returns {boolean} whether there is one
+   */
   #step(by) {
     if (!this.#found.length) {
       const word = /\S*$/.exec(this.#before())?.[0];
@@ -124,6 +137,7 @@ export class Suggestions {
     return true;
   }
 
+  /** @param {number} at */
   #take(at) {
     this.#point(at);
     this.#end = this.#cycling ? this.#end : this.#box.selectionEnd;
@@ -143,6 +157,7 @@ export class Suggestions {
     this.#end = start + text.length;
   }
 
+  /** @param {Chat.Suggestion[]} found   @param {number} start   @param {number} at */
   #offer(found, start, at) {
     this.#found = found.slice(0, MOST_SHOWN);
     this.#start = start;
@@ -151,6 +166,7 @@ export class Suggestions {
     this.#point(at);
   }
 
+  /** @param {Chat.Suggestion} given   @param {number} index */
   #option({ value, usage, words }, index) {
     const option = make("li");
     option.id = `suggestion-${index}`;
@@ -161,6 +177,7 @@ export class Suggestions {
     return option;
   }
 
+  /** @param {number} at */
   #point(at) {
     this.#at = this.#found.length ? at : -1;
     [...this.#list.children].forEach((option, index) => (option.setAttribute("aria-selected", String(index === this.#at))));

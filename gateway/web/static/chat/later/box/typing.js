@@ -39,7 +39,7 @@ export class Typing {
     this.#suggestions.update();
   }
 
-  /** @returns {boolean} whether the key has been handled */
+  /** @param {KeyboardEvent} event   @returns {boolean} whether the key has been handled */
   pressed(event) {
     if (this.#suggestions.pressed(event)) return true;
     const bare = !event.ctrlKey && !event.altKey && !event.metaKey;
@@ -59,6 +59,7 @@ export class Typing {
     this.#page.send({ type: "typing", room: room.name });
   }
 
+  /** @param {number} slot */
   #walk(slot) {
     if (slot > this.#sent.length) return false;
     if (this.#slot === 0) this.#draft = this.#box.value;

@@ -20,6 +20,7 @@ let page;
  * Somebody is typing in a room.
  * @param {import("../../page.js").Page} itsPage
  * @param {import("../../rooms/room.js").Room} room
+ * @param {string} nick
  */
 export function add(itsPage, nick, room) {
   if (isIgnored(nick)) return;
@@ -31,19 +32,24 @@ export function add(itsPage, nick, room) {
   draw();
 }
 
+/** @param {Chat.Page} itsPage */
 function begin(itsPage) {
   page = itsPage;
   byId("composer").prepend(line);
   new MutationObserver(spoken).observe(byId("live"), { childList: true, subtree: true });
 }
 
-/** Rows were added: whoever has spoken has stopped typing. It may also be another room's log that is shown now. */
+/**
+ * Rows were added: whoever has spoken has stopped typing. It may also be another room's log that is shown now.
+ * @param {MutationRecord[]} changes
+ */
 function spoken(changes) {
   const { room } = page;
-  for (const { addedNodes } of changes) for (const row of addedNodes) stop(room, room.log.rows.messageOf(row)?.nick);
+  for (const { addedNodes } of changes) for (const row of addedNodes) stop(room, room.log.rows.messageOf(/** @type {Element} */ (row))?.nick);
   draw();
 }
 
+/** @param {Chat.Room} room   @param {string} nick */
 function stop(room, nick) {
   clearTimeout(typing.get(room)?.get(nick));
   if (typing.get(room)?.delete(nick)) draw();

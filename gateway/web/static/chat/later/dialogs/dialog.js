@@ -4,7 +4,7 @@ import "../sheet.js";
 import { make } from "../../../shared/dom.js";
 import { dialog as words } from "../words.js";
 
-/** @returns {HTMLDialogElement} not shown yet */
+/** @param {string} title   @returns {Found} not shown yet */
 export function dialog(title) {
   const heading = make("h2", { id: "dialog-title" }, title);
   const close = { type: "button", className: "quiet", aria: { label: words.close }, onclick: () => element.close() };

@@ -27,8 +27,10 @@ export async function open(page) {
   shown.append(box, list);
 
   let entries = known(page, []);
+  /** @type {Chat.Choice[]} */
   let found = [];
   let at = 0;
+  /** @param {number} to */
   const point = (to) => {
     at = (to + found.length) % (found.length || 1);
     [...list.children].forEach((option, index) => (option.setAttribute("aria-selected", String(index === at))));
@@ -37,13 +39,14 @@ export async function open(page) {
   };
   const look = () => {
     const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-    found = entries.filter(({ name, kind }) => wanted.every((word) => `${name} ${kind}`.toLowerCase().includes(word)));
+    found = entries.filter(({ name, kind }) => wanted.every((/** @type {string} */ word) => `${name} ${kind}`.toLowerCase().includes(word)));
     found.length = Math.min(found.length, MOST_SHOWN);
     const text = box.value.trim();
     found.push({ name: words.search, kind: words.page, words: text, run: () => search(page, text) });
     list.replaceChildren(...found.map(option));
     point(0);
   };
+  /** @param {number} index */
   const take = (index) => {
     shown.close();
     found[index]?.run();
@@ -74,6 +77,7 @@ export async function open(page) {
  */
 async function otherRooms(page) {
   try {
+    /** @type {Server.ListedRoom[]} */
     const rooms = await (await fetch(at("/rooms"))).json();
     return rooms.filter(({ room }) => !page.rooms.get(room));
   } catch {
@@ -84,9 +88,12 @@ async function otherRooms(page) {
 /**
  * Everything that can be chosen: name, kind, words, and the action.
  * @param {import("../../page.js").Page} page
+ * @param {Server.ListedRoom[]} others
  */
 function known(page, others) {
+  /** @param {string} text */
   const write = (text) => () => page.composer.write(text);
+  /** @param {Chat.Room} room */
   const open = (room) => ({
     name: room.sign + room.title,
     kind: room.isTalk ? words.person : words.room,
@@ -122,6 +129,7 @@ function known(page, others) {
   ];
 }
 
+/** @param {Chat.Choice} given   @param {number} index */
 function option({ name, kind, words: meaning }, index) {
   const parts = [make("bdi", "value", name), make("span", "muted", meaning), make("span", "muted kind", kind)];
   const row = make("li", { id: `choice-${index}` }, ...parts);

@@ -83,7 +83,11 @@ export function open(page, text = "", everywhere = false) {
   if (text) find();
 }
 
-/** @returns {Promise<any>} what the server answers; an error as it says it */
+/**
+ * @param {Chat.Room} room
+ * @param {Record<string, any>} query
+ * @returns {Promise<any>} what the server answers; an error as it says it
+ */
 async function ask(room, query) {
   try {
     const address = at(`/r/${room.name}/messages?${new URLSearchParams(query)}`);
@@ -93,7 +97,12 @@ async function ask(room, query) {
   }
 }
 
-/** A message that was found, as a link to it. */
+/**
+ * A message that was found, as a link to it.
+ * @param {Chat.Room} room
+ * @param {Server.Msg} message
+ * @param {(place: {room: string, seq: number}) => void} go
+ */
 function hit(room, message, go) {
   const { seq, ts, nick, text } = message;
   const where = message.room === room.name ? "" : `#${message.room}, `;

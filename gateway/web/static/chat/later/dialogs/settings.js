@@ -17,7 +17,7 @@ export function open(page) {
   const fields = make("div", "fields");
   const told = make("p", "muted");
   told.setAttribute("role", "status");
-  for (const choice of words.choices) fields.append(field(choice, page, told));
+  for (const choice of words.choices) fields.append(field(/** @type {any} */ (choice), page, told));
   const own = make("input", { name: "keywords", placeholder: words.keywordsHint, value: keywords.join(", "), maxLength: 300 });
   own.addEventListener("input", () => chooseKeywords(own.value));
   fields.append(make("label", "", words.keywords, own));
@@ -30,7 +30,8 @@ export function open(page) {
   shown.showModal();
 }
 
-function field(/** @type {any[]} */ [name, title, choices], page, told) {
+/** @param {[string, string, Record<string, string>]} given   @param {Chat.Page} page   @param {HTMLElement} told */
+function field([name, title, choices], page, told) {
   const label = make("label", "", title);
   const select = make("select");
   select.name = name;
@@ -53,6 +54,7 @@ async function allowed() {
   return "Notification" in window && (await Notification.requestPermission()) === "granted";
 }
 
+/** @param {string} title   @param {(pressed: HTMLElement) => void} press */
 function button(title, press) {
   const element = make("button", { type: "button", onclick: () => press(element) }, title);
   return element;
@@ -69,7 +71,11 @@ function forgetAll() {
   }
 }
 
-/** Forgets everything at the second press. */
+/**
+ * Forgets everything at the second press.
+ * @param {HTMLElement} pressed
+ * @param {Chat.Page} page
+ */
 function forget(pressed, page) {
   if (pressed.dataset.sure) {
     page.token = null;

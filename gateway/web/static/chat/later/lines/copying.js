@@ -4,7 +4,10 @@ import { clock } from "../../preferences.js";
 import { copying as words } from "../words.js";
 import { textOf } from "./plain_text.js";
 
-/** Copies what a copy button is for: the element it names, or the code block it is in. */
+/**
+ * Copies what a copy button is for: the element it names, or the code block it is in.
+ * @param {Found} button
+ */
 export async function copy(button) {
   const source = button.dataset.copy ? document.getElementById(button.dataset.copy) : button.previousElementSibling;
   await copyText(source.textContent, source);
@@ -12,7 +15,11 @@ export async function copy(button) {
   setTimeout(() => (button.textContent = words.again), 2_000);
 }
 
-/** Copies a text. Without TLS there is no clipboard: then the element `shown`, which has the text, is selected and copied. */
+/**
+ * Copies a text. Without TLS there is no clipboard: then the element `shown`, which has the text, is selected and copied.
+ * @param {string} text
+ * @param {Node} shown
+ */
 export async function copyText(text, shown) {
   try {
     await navigator.clipboard.writeText(text);

@@ -4,7 +4,10 @@ import { at } from "../../../shared/address.js";
 import { exported as words } from "../words.js";
 import { textOf } from "./plain_text.js";
 
-/** "2026-11-28 20:48:01+01:00": local time with its offset from UTC. */
+/**
+ * "2026-11-28 20:48:01+01:00": local time with its offset from UTC.
+ * @param {string} time
+ */
 function moment(time) {
   const date = new Date(time);
   const minutes = -date.getTimezoneOffset();

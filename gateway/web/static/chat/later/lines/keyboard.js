@@ -23,9 +23,14 @@ export function begin(itsPage) {
   menu.begin(page);
 }
 
+/** @param {Element} element */
 const isShown = (element) => element.getClientRects().length > 0;
 
-/** @returns {boolean} whether the log has handled the key; `row` is the message with the focus, if any */
+/**
+ * @param {string} key
+ * @param {Element | null} row
+ * @returns {boolean} whether the log has handled the key; `row` is the message with the focus, if any
+ */
 function walk(key, row) {
   const rows = [...document.querySelectorAll("#log > li:not(.marker)")].filter(isShown);
   const at = row ? rows.indexOf(row) : rows.length;
@@ -47,7 +52,10 @@ function walk(key, row) {
   return true;
 }
 
-/** Goes to the next part of the page, and focuses the first control there. */
+/**
+ * Goes to the next part of the page, and focuses the first control there.
+ * @param {number} by
+ */
 export function nextRegion(by) {
   const shown = REGIONS.map((one) => document.querySelector(one)).filter(isShown);
   const next = shown[(shown.findIndex((one) => one.contains(document.activeElement)) + by + shown.length) % shown.length];

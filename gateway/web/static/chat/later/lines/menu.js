@@ -31,21 +31,26 @@ export function begin(itsPage) {
   if (page) return;
   page = itsPage;
   const scroller = byId("scroller");
+  /** @param {{target: any}} given */
   const attend = ({ target }) => show(target.closest?.("#log > .msg[data-seq]"));
   scroller.addEventListener("pointerover", attend);
   scroller.addEventListener("focusin", attend);
   button.addEventListener("click", () => (list.hidden ? open() : close()));
   list.addEventListener("keydown", pressed);
-  document.addEventListener("pointerdown", ({ target }) => list.contains(target) || target === button || close());
+  document.addEventListener("pointerdown", (/** @type {any} */ { target }) => list.contains(target) || target === button || close());
   attend({ target: scroller.querySelector(".msg:hover") ?? document.activeElement }); // what this file was loaded for
 }
 
-/** Opens the menu of a row from the keyboard. */
+/**
+ * Opens the menu of a row from the keyboard.
+ * @param {Element | null} itsRow
+ */
 export function openAt(itsRow) {
   show(itsRow);
   open();
 }
 
+/** @param {Element | null} itsRow */
 function show(itsRow) {
   if (!itsRow || itsRow === row || !list.hidden) return;
   row = itsRow;
@@ -71,6 +76,7 @@ function items() {
   const message = page.room.log.rows.messageOf(row);
   const mayRemove = ["operator", "admin"].includes(page.role ?? "");
   const isOwn = page.room.log.isOwn(message.seq) && Date.now() - message.ts < TAKEN_BACK_WITHIN;
+  /** @type {["quote" | "copyText" | "copyLink" | "remove", () => unknown][]} */
   const found = [
     ["quote", () => page.composer.quote(quoted(message))],
     ["copyText", () => copyText(wordsOf(row), row)],
@@ -86,19 +92,27 @@ function items() {
   });
 }
 
+/** @param {string} name   @param {() => unknown} run */
 function choose(name, run) {
   if (name !== "remove") close(name !== "quote");
   run();
 }
 
-/** A quotation, `> ana: …`, which reads well at a terminal too. */
+/**
+ * A quotation, `> ana: …`, which reads well at a terminal too.
+ * @param {{nick: string, text: string}} given
+ */
 function quoted({ nick, text }) {
   const lines = text.split("\n");
   const shown = lines.slice(0, QUOTED_LINES).map((one, at) => `> ${at ? "" : `${nick}: `}${one}`);
   return [...shown, ...(lines.length > QUOTED_LINES ? ["> …"] : []), ""].join("\n");
 }
 
-/** Asks before a message is removed for everybody; an operator may give a reason. */
+/**
+ * Asks before a message is removed for everybody; an operator may give a reason.
+ * @param {{seq: number}} given
+ * @param {boolean} isOwn
+ */
 function askToRemove({ seq }, isOwn) {
   const form = make("form", "removal");
   const why = make("input", { placeholder: words.why, maxLength: 200, ariaLabel: words.why, hidden: isOwn });
@@ -114,6 +128,7 @@ function askToRemove({ seq }, isOwn) {
   (isOwn ? sure : why).focus();
 }
 
+/** @param {KeyboardEvent} event */
 function pressed(event) {
   const all = [...list.querySelectorAll("[role=menuitem]")];
   const at = all.indexOf(document.activeElement);

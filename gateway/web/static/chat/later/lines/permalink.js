@@ -6,14 +6,19 @@ import { permalink as words } from "../words.js";
 /** "#512", or with the epoch that its number belongs to: "#512-iS4cNQ2xkb". */
 const PLACE = /^#(\d{1,15})(?:-([\w-]{8,32}))?$/;
 
-/** The address of a message with its epoch, so that it never leads to another one. */
-export const linkTo = (/** @type {import("../../rooms/room.js").Room} */ room, seq) => `${location.origin}${addressOf(room.name)}#${seq}-${room.log.epoch}`;
+/**
+ * The address of a message with its epoch, so that it never leads to another one.
+ * @param {Chat.Room} room
+ * @param {number} seq
+ */
+export const linkTo = (room, seq) => `${location.origin}${addressOf(room.name)}#${seq}-${room.log.epoch}`;
 
 let followed = "";
 
 /**
  * Goes to the message that the address names, if any; once, unless `again`.
  * @param {import("../../page.js").Page} page
+ * @param {boolean} again
  */
 export async function follow(page, again) {
   if (location.href === followed && !again) return;
@@ -25,7 +30,11 @@ export async function follow(page, again) {
   else await goTo(page, Number(seq));
 }
 
-/** Shows a message and marks it; loads around it if it is not here. */
+/**
+ * Shows a message and marks it; loads around it if it is not here.
+ * @param {Chat.Page} page
+ * @param {number} seq
+ */
 export async function goTo(page, seq) {
   const { log } = page.room;
   if (!log.rows.has(seq) && seq <= log.head) await log.around(seq);
