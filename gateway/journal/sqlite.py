@@ -1,7 +1,7 @@
 """The journal in a SQLite file: WAL, one connection, one process.
 
 Threads. One connection does everything, so one thread uses it at a time: the caller's, or the one worker thread. A
-commit with durability "process" syncs nothing, takes about 15 µs plus 2.5 µs a message and is done inline, answered
+commit with durability "process" syncs nothing, takes about 15 µs plus 2 µs a message and is done inline, answered
 before the verb returns. Three things take longer than a turn of the loop may take, and go to the worker: a
 checkpoint (10 to 40 ms, every 1,000 commits or so), a commit with durability "power" (0.7 ms and more: it syncs), and
 the list of all rooms (18 µs each). While the worker has the connection the verbs queue here, and run in order when it

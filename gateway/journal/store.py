@@ -1,8 +1,8 @@
 """The rooms in an open database: verbs that work at once or raise sqlite3.Error, with nothing half done.
 
-The hot path is `append`: one transaction, no SELECT, many rows in a statement (`executemany` costs a third more). For
-that, the heads of the rooms in use are held in memory, at most ROOMS_HELD of them; a room beyond that is looked up
-again. A head held here changes only after COMMIT, and a message gets its `seq` then: a failed append leaves no trace.
+The hot path is `append`: one transaction, no SELECT, many rows in a statement (`journal.inserts`). For that, the heads
+of the rooms in use are held in memory, at most ROOMS_HELD of them; a room beyond that is looked up again. A head held
+here changes only after COMMIT, and a message gets its `seq` then: a failed append leaves no trace.
 
 A checkpoint copies the WAL's pages into the database file. It takes many milliseconds, so it runs on the worker thread.
 Three facts about it:
@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -31,6 +30,7 @@ from gateway.core.ports.journal import Memory, Page, Person, Receipt, RoomRecord
 from gateway.core.protocol.message import PASTES_KEPT, Message, PasteSize
 from gateway.journal.disk import Disk
 from gateway.journal.epoch import Tail, epoch_of, new_epoch
+from gateway.journal.inserts import Place, insert_messages
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
@@ -41,9 +41,6 @@ def checkpoint(connection: sqlite3.Connection) -> None:
 
 ROOMS_HELD = 16_384
 
-INSERT_MESSAGE = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"
-ROWS_AT_ONCE = 32
-INSERT_MESSAGES = INSERT_MESSAGE + ", (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)" * (ROWS_AT_ONCE - 1)
 INSERT_PASTE = "INSERT INTO pastes VALUES (?, ?, ?)"
 SELECT_PASTE = "SELECT text FROM pastes WHERE room = ? AND seq = ?"
 DELETE_OLD_PASTES = """
@@ -85,8 +82,6 @@ SELECT_NEWEST = """
 """
 TIME_WRITTEN_EVERY_MS = 3_600_000
 """The record of the time is for the next start, which believes a stop of a week: an hour more is nothing."""
-
-Row = tuple[int, int, int, str, str, str, str, str]
 
 
 @dataclass(slots=True)
@@ -168,29 +163,25 @@ class Store:
         created: list[StoredRoom] = []
         self.connection.execute("BEGIN IMMEDIATE")
         try:
-            heads, rows, pastes = self._number(batch, created)
-            ordered = rows if len(heads) == 1 else sorted(rows)  # SQLite goes on at the page where it is
-            many = len(rows) - len(rows) % ROWS_AT_ONCE
-            for at in range(0, many, ROWS_AT_ONCE):
-                self.connection.execute(INSERT_MESSAGES, tuple(chain.from_iterable(ordered[at : at + ROWS_AT_ONCE])))
-            self.connection.executemany(INSERT_MESSAGE, ordered[many:])
-            sent = zip(batch, rows, strict=True)
-            if receipts := [(each.identity, each.id, *row[:2], each.ts) for each, row in sent if each.id]:
-                self.connection.executemany(INSERT_RECEIPT, receipts)
-            for message, room_key, seq in pastes:
-                self._keep_paste(message, room_key, seq)
+            heads, places, more = self._number(batch, created)
+            insert_messages(self.connection, places if len(heads) == 1 else sorted(places))
+            for key, seq, message in more:
+                if message.id:
+                    self.connection.execute(INSERT_RECEIPT, (message.identity, message.id, key, seq, message.ts))
+                if message.whole:
+                    self._keep_paste(message, key, seq)
             self.connection.execute("COMMIT")
         except BaseException:
             self._roll_back(created)
             raise
-        for message, row in zip(batch, rows, strict=True):
-            message.seq = row[1]
-        for message, _, _ in pastes:
+        for _, seq, message in places:
+            message.seq = seq
+        for _, _, message in more:
             message.whole = ""
         for room, head in heads.values():
             room.head = head
-        if rows:
-            self.tail.note(*rows[-1][:2])
+        if places:
+            self.tail.note(*places[-1][:2])
         self.wal_pages += 1 + len(heads) + len(batch) // 4
         return batch
 
@@ -321,11 +312,11 @@ class Store:
 
     def _number(
         self, batch: list[Message], created: list[StoredRoom]
-    ) -> tuple[dict[str, tuple[StoredRoom, int]], list[Row], list[tuple[Message, int, int]]]:
-        """The heads of the rooms after the batch, the rows of its messages, and the pastes among them by place."""
+    ) -> tuple[dict[str, tuple[StoredRoom, int]], list[Place], list[Place]]:
+        """The heads of the rooms after the batch, the places of its messages, and those with a receipt or a paste."""
         heads: dict[str, tuple[StoredRoom, int]] = {}
-        rows: list[Row] = []
-        pastes: list[tuple[Message, int, int]] = []
+        places: list[Place] = []
+        more: list[Place] = []
         name, room, seq = "", None, 0
         for each in batch:
             if room is None or each.room != name:
@@ -334,12 +325,12 @@ class Store:
                 name = each.room
                 room, seq = heads.get(name) or self._last_of(name, created)
             seq += 1
-            rows.append((room.key, seq, each.ts, each.nick, each.door, each.kind, each.text, each.identity))
-            if each.whole:
-                pastes.append((each, room.key, seq))
+            places.append((room.key, seq, each))
+            if each.id or each.whole:
+                more.append((room.key, seq, each))
         if room is not None:
             heads[name] = room, seq
-        return heads, rows, pastes
+        return heads, places, more
 
     def _last_of(self, name: str, created: list[StoredRoom]) -> tuple[StoredRoom, int]:
         room = self._stored(name, created)
