@@ -35,8 +35,22 @@ from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message
 from gateway.errors import Code, JournalError, Refusal, StoreCloses
 from gateway.journal.disk import SPARE_BYTES, Disk
-from gateway.journal.fts5 import APPLICATION_ID, TABLES, VERSION, IndexStore, Outdated
+from gateway.journal.fts5 import IndexStore, Outdated
 
+APPLICATION_ID = 0x47617449
+VERSION = 4
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE rooms (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, head INTEGER NOT NULL, floor INTEGER NOT NULL);
+CREATE TABLE parts (
+    number INTEGER PRIMARY KEY,
+    messages INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    oldest INTEGER NOT NULL,
+    newest INTEGER NOT NULL
+);
+INSERT INTO meta VALUES ('witness', ''), ('removals', 0);
+"""
 SEARCH_SECONDS = 1.0
 SEARCH_NICENESS = 10
 SPARE = 2 * SPARE_BYTES

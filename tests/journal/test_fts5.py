@@ -1,15 +1,18 @@
 """What is found in the index, what is not, and what is left of a message that was removed."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.core.ports.index import Found, SearchQuery
 from gateway.core.ports.journal import RoomRecord
 from gateway.core.protocol.message import Message, PasteSize
-from gateway.journal import fts5
+from gateway.journal import fts5, inserts
 from gateway.journal.fts5 import IndexStore, Outdated
 from gateway.journal.index import connect, make_tables
 
@@ -103,7 +106,6 @@ def test_a_room_or_an_author_is_not_found_as_a_word() -> None:
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fts5, "PART_MESSAGES", 10)
-    monkeypatch.setattr(fts5, "CHUNK", 4)
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -144,7 +146,6 @@ def test_several_rooms_are_merged_by_time() -> None:
 
 def test_a_search_is_given_up_between_two_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fts5, "PART_MESSAGES", 4)
-    monkeypatch.setattr(fts5, "CHUNK", 4)
     store = filled(*(["word"] * 20))
     looks = iter((False, False, True))
     with pytest.raises(TimeoutError):
@@ -259,5 +260,71 @@ def test_batches_of_any_size_are_stored_with_a_few_statements() -> None:
     for size in range(1, 120):
         store.add([message(seq + number, f"word{seq + number}") for number in range(1, size + 1)], None)
         seq += size
-    assert seen - {0} <= set(fts5.INSERT_ROWS)
+    assert seen - {0} <= set(inserts.ROWS)
     assert seqs(find(store, f"word{seq}")) == [seq] and seqs(find(store, "word1", limit=1)) != []
+
+
+def everything(store: IndexStore) -> list[Sequence[Message]]:
+    """What is found by some queries in two rooms."""
+    return [
+        find(store, *words, rooms=(room,), limit=1000, nicks=nicks).messages
+        for room in ("ops", "dev")
+        for words, nicks in (((), ()), (("word",), ()), (("你",), ()), ((), ("ana",)), (("more",), ("bob", "eve")))
+    ]
+
+
+@pytest.mark.usefixtures("small_parts")
+@settings(max_examples=25)
+@given(
+    said=st.lists(st.tuples(st.sampled_from(("ops", "dev")), st.sampled_from(("ana", "Bob", "eve")),
+                            st.sampled_from(("word", "a word more", "你好", "")), st.sampled_from(("say", "action"))),
+                  max_size=70),
+    ends=st.lists(st.integers(0, 70), max_size=5),
+    removed=st.sets(st.integers(0, 69), max_size=4),
+)  # fmt: skip
+def test_a_batch_is_what_its_messages_are_one_by_one(
+    said: list[tuple[str, str, str, str]], ends: list[int], removed: set[int]
+) -> None:
+    heads: dict[str, int] = {}
+    batch: list[Message] = []
+    for room, nick, text, kind in said:
+        heads[room] = heads.get(room, 0) + 1
+        batch.append(Message(room, 1000 * len(batch), nick, "tcp", kind, text, seq=heads[room]))
+    singly, together = IndexStore(make_tables(connect(":memory:"))), IndexStore(make_tables(connect(":memory:")))
+    for each in batch:
+        assert singly.add([each], None) == {}
+    bounds = [0, *sorted(min(end, len(batch)) for end in ends), len(batch)]
+    for start, end in pairwise(bounds):
+        assert together.add(batch[start:end], None) == {}
+    assert everything(together) == everything(singly)
+    places = [(batch[each].room, batch[each].seq) for each in removed if each < len(batch)]
+    for store in (singly, together):
+        store.remove(places, 1)
+    assert everything(together) == everything(singly)
+    assert not any((each.room, each.seq) in places for found in everything(together) for each in found)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_full_part_that_is_the_last_again_is_followed_by_a_new_one() -> None:
+    store = filled(*(f"word{number}" for number in range(1, 16)))
+    store.add([message(1, "elsewhere", room="dev")], None)
+    store.forget({"ops": 11, "dev": 2})
+    store.sweep(2)  # of the second part nothing is left but messages 11 to 15
+    store.forget({"ops": 16})
+    store.sweep(2)
+    assert store.add([message(seq, "later") for seq in range(16, 40)], None) == {}
+    assert seqs(find(store, "later", limit=100)) == [*range(39, 15, -1)]
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_author_whose_messages_are_gone_is_in_no_file_and_may_speak_again(
+    on_disk: IndexStore, tmp_path: Path
+) -> None:
+    on_disk.add([message(1, "first", "zebra77"), message(2, "second"), message(3, "third", "zebra77")], None)
+    assert in_files(tmp_path, "zebra77")
+    on_disk.remove([("ops", 1), ("ops", 3)], 2)
+    assert not in_files(tmp_path, "zebra77")
+    on_disk.add([message(4, "fourth", "zebra77")], None)
+    assert [(each.seq, each.nick) for each in find(on_disk, limit=9, nicks=("zebra77", "ana")).messages] == [
+        (4, "zebra77"), (2, "ana"),
+    ]  # fmt: skip
