@@ -1,10 +1,8 @@
-"""Announcements: an operator tells everybody something, at all nodes; and work over many sessions in slices."""
-
-from collections.abc import Callable
+"""Announcements: an operator tells everybody something, at all nodes."""
 
 from gateway import wording
 from gateway.core import sanitize
-from gateway.core.clock import Clock
+from gateway.core.clock import in_slices
 from gateway.core.hub import Hub
 from gateway.core.ports.cluster import AnnouncementMade
 from gateway.core.protocol.events import Notice, too_fast
@@ -14,18 +12,8 @@ from gateway.core.sessions.rate_limit import pay, wait
 from gateway.core.sessions.session import OWED_BYTES, Session
 
 ANNOUNCEMENT_BYTES = 8_000
-SLICE = 200
-"""Sessions told or closed in one turn of the loop: about 5 ms."""
 ANNOUNCEMENTS_PER_SECOND = 1.0
 ANNOUNCEMENTS_BURST = 5
-
-
-def in_slices(clock: Clock, sessions: list[Session], job: Callable[[Session], object]) -> None:
-    """Run `job` for each session, SLICE at a time."""
-    for session in sessions[:SLICE]:
-        job(session)
-    if len(sessions) > SLICE:
-        clock.later(0, lambda: in_slices(clock, sessions[SLICE:], job))
 
 
 class Announcements:

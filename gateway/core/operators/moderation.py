@@ -20,8 +20,9 @@ from types import MappingProxyType
 from gateway import wording
 from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
+from gateway.core.clock import in_slices
 from gateway.core.hub import Hub
-from gateway.core.operators.announcements import Announcements, in_slices
+from gateway.core.operators.announcements import Announcements
 from gateway.core.operators.audit import Audit, Outcome, reason_of
 from gateway.core.operators.relay import Relay, RelayedAct
 from gateway.core.operators.whom import BanBy, Subject, Subjects

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.core.answer import Answer
+from gateway.core.clock import SLICE
 from gateway.core.doors.post import Post, Posting
-from gateway.core.operators.announcements import ANNOUNCEMENTS_BURST, SLICE
+from gateway.core.operators.announcements import ANNOUNCEMENTS_BURST
 from gateway.core.operators.audit import STRANGERS_BURST, Outcome
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorPrompt
 from gateway.core.operators.whom import Subject

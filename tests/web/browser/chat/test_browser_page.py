@@ -475,7 +475,7 @@ def test_settings_are_kept_until_the_page_forgets(gateway: RunningGateway, room:
 def test_an_absent_person_is_told_of_mentions_and_private_messages(
     gateway: RunningGateway, room: str, open_page: Open
 ) -> None:
-    page = open_page("about:blank", "rosa")
+    page = open_page("about:blank", "ruby")
     page.add_init_script(AWAY)
     page.goto(f"{gateway.web}/r/{room}")
     connected(page)
@@ -484,21 +484,21 @@ def test_an_absent_person_is_told_of_mentions_and_private_messages(
     page.get_by_role("textbox", name="Keywords").fill("deploy, 发布")
     page.keyboard.press("Escape")
     nina, tom = gateway.terminal(room=room), gateway.terminal(room=room)
-    nina.say("/nick nina", "rosa is here")
+    nina.say("/nick nina", "ruby is here")
     tom.say("/nick tom")
     expect(page.get_by_text("is here")).to_be_visible()
 
     page.evaluate("leave(true)")
-    nina.say("hello rosa", "rosa?", "rosary")
-    tom.say("/msg rosa lunch?")
+    nina.say("hello ruby", "ruby?", "rubyred")
+    tom.say("/msg ruby lunch?")
     expect(page).to_have_title(f"(4) {room} · gateway")
     expect(page.locator("#log .unread + .msg")).to_contain_text("hello")
     page.reload()
     connected(page)
     page.evaluate("leave(true)")
-    nina.say("rosa again")
+    nina.say("ruby again")
     expect(page).to_have_title(f"(1) {room} · gateway")
-    until(lambda: page.evaluate("told") == ["nina: rosa again"], "a notification")
+    until(lambda: page.evaluate("told") == ["nina: ruby again"], "a notification")
     page.evaluate("leave(false)")
     expect(page).to_have_title(f"{room} · gateway")
 
@@ -516,7 +516,7 @@ def test_an_absent_person_is_told_of_mentions_and_private_messages(
     page.keyboard.type("mentions")
     page.keyboard.press("Enter")
     expect(page.locator(".hits .said")).to_have_count(4)
-    expect(page.locator(".hits .said").first).to_have_text("rosa again")
+    expect(page.locator(".hits .said").first).to_have_text("ruby again")
     for route in late:
         route.continue_()
     page.unroute_all(behavior="wait")
