@@ -292,8 +292,6 @@ class Gateway:
             BrowserDoor(self.hub, self.operators, self.greeting),
             options,
             self.passwords,
-            clock=self.clock.now,
-            wall=self.clock.wall,
             admission=self.admission,
         )
 

@@ -230,7 +230,7 @@ def contradictions(values: Mapping[str, object], sources: Mapping[str, Source]) 
     if certificate and values["web_port"] == -1 and not set(TLS_DOORS) & set(doors) and not values["classic"]:
         yield wrong(wording.CERTIFICATE_UNUSED.format(doors=", ".join(TLS_DOORS)), ("tls_cert",))
     if cast(int, values["workers"]) > 1:
-        yield from lonely(values, sources, wrong)
+        yield from lonely(values, wrong)
     homeless = sources["data"].place == "default" and not cast(Path, values["data"]).is_absolute()
     if homeless and not (values["memory"] or values["classic"]):
         yield ConfigError(wording.NO_HOME_FOR_JOURNAL)
@@ -239,9 +239,7 @@ def contradictions(values: Mapping[str, object], sources: Mapping[str, Source]) 
         yield ConfigError(wording.ROOT_TWICE.format(root=ROOT_NAME))
 
 
-def lonely(
-    values: Mapping[str, object], sources: Mapping[str, Source], wrong: Callable[[str, Iterable[str]], ConfigError]
-) -> Iterator[ConfigError]:
+def lonely(values: Mapping[str, object], wrong: Callable[[str, Iterable[str]], ConfigError]) -> Iterator[ConfigError]:
     """What several workers cannot do. They do not start a Redis of their own: what people have in SQLite would seem to
     be gone, and all of the journal would be in memory without anybody having said so."""
     if values["redis"] is None:

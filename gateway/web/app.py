@@ -91,8 +91,7 @@ def links_of(hub: Hub) -> LoginLinks:
 
 
 class WebDoor:
-    """The web door. `clock` returns monotonic seconds (the hub's), `wall` ms since 1970; `admission` counts
-    connections, `links` mints login links."""
+    """The web door. `admission` counts connections, `links` mints login links."""
 
     door = Door.WEB
 
@@ -105,8 +104,6 @@ class WebDoor:
         options: WebOptions,
         authenticator: Authenticator,
         *,
-        clock: Callable[[], float],
-        wall: Callable[[], int],
         admission: AddressCounts,
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -135,7 +132,7 @@ class WebDoor:
         app.on_response_prepare.append(self._add_headers)
         routes, parts = (
             Routes(login, operators.audit, options),
-            self._parts(hub, operators, login, sessions, authenticator, pages, assets, wall),
+            self._parts(hub, operators, login, sessions, authenticator, pages, assets),
         )
         for owner, rows in (each for table in TABLE for each in table.items()):
             app.add_routes([routes.of(row, parts[owner]) for row in rows])
@@ -158,7 +155,6 @@ class WebDoor:
         authenticator: Authenticator,
         pages: Pages,
         assets: Assets,
-        wall: Callable[[], int],
     ) -> dict[type, object]:
         """The handlers of all endpoints, by class."""
         options, site, clock = self._options, self._site, hub.clock.now
@@ -167,8 +163,8 @@ class WebDoor:
         own = ConnectionTable(hub, clock, lambda session: hub.mutes.on(session) is not None, node)
         table = MergedTable(hub, own, survey)
         rooms = RoomTable(hub, clock, survey)
-        summary = SummaryEndpoints(hub, operators, options, wall, survey)
-        session_list = SessionEndpoints(login, sessions, operators.audit, wall)
+        summary = SummaryEndpoints(hub, operators, options, survey)
+        session_list = SessionEndpoints(login, sessions, operators.audit, hub.clock.wall)
         moderation = ModerationEndpoints(hub, operators, table)
         maintenance = MaintenanceEndpoints(hub, operators, survey)
         frame = AdminFrame(authenticator, session_list, summary, site, pages)
@@ -185,7 +181,7 @@ class WebDoor:
             LoginPage(login, self.links, sessions, authenticator, operators.audit, site, pages, options),
             session_list,
             summary,
-            SeriesEndpoints(hub, wall, survey),
+            SeriesEndpoints(hub, survey),
             moderation,
             maintenance,
             BulkEndpoints(operators, table, survey),

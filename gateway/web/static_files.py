@@ -328,7 +328,6 @@ class Pages:
 
 
 PACKAGE = Path(__file__).resolve().parents[1]
-STATIC = PACKAGE / "web" / "static"
 
 
 def templates(package: Path = PACKAGE) -> Path:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -89,8 +88,6 @@ async def start(options: WebOptions) -> AsyncIterator[Start]:
             chat.requests,
             replace(options, **changes),
             authenticator,
-            clock=clock,
-            wall=lambda: int(time.time() * 1000),
             admission=admission,
         )
         await door.start()

@@ -379,6 +379,5 @@ TELNET = Lines("telnet", "\r\n")
 RAW = RawLines("raw", "\n")
 TEXT = LineFrames("text", "")
 FRAME = JsonObjects("frame", frame)
-BOT = JsonObjects("bot", ended)
 LINES_OF: dict[Door, Lines] = {Door.TCP: PLAIN, Door.TELNET: TELNET, Door.WEB: TEXT}
 """The line format of a session, by its door."""

@@ -6,7 +6,7 @@ same moment, and the newest row of another may not be there yet. So the newest p
 other nodes. How late or far behind is that of the worst node, everything else is added.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -51,11 +51,10 @@ class OtherSeries(NamedTuple):
 
 
 class SeriesEndpoints:
-    """The handler. `wall` returns ms since 1970."""
+    """The handler."""
 
-    def __init__(self, hub: Hub, wall: Callable[[], int], survey: Survey) -> None:
+    def __init__(self, hub: Hub, survey: Survey) -> None:
         self._hub = hub
-        self._wall = wall
         self._survey = survey
         survey.serve("series", SeriesQuestion, self._serve)
 
@@ -86,7 +85,7 @@ class SeriesEndpoints:
         step, size = STEPS[span]
         sampler = self._hub.stats.sampler
         times, figures = sampler.rings.since(span, since)
-        begin = self._wall() - step * size * 1000 if since is None else since
+        begin = self._hub.clock.wall() - step * size * 1000 if since is None else since
         return Series(span, step * 1000, times, figures, sampler.marks_since(begin))
 
 

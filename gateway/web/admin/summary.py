@@ -9,7 +9,7 @@ by row, but a node that has ended took its rows with it: after every restart the
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 import msgspec
@@ -125,15 +125,12 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class SummaryEndpoints:
-    """The summary. `wall` returns ms since 1970."""
+    """The handler."""
 
-    def __init__(
-        self, hub: Hub, operators: Operators, options: WebOptions, wall: Callable[[], int], survey: Survey
-    ) -> None:
+    def __init__(self, hub: Hub, operators: Operators, options: WebOptions, survey: Survey) -> None:
         self._hub = hub
         self._operators = operators
         self._options = options
-        self._wall = wall
         self._survey = survey
         self._adding: asyncio.Task[Summary] | None = None
         self._added = 0.0
@@ -163,7 +160,7 @@ class SummaryEndpoints:
 
     def _own(self) -> Summary:
         """The figures of this process."""
-        options, sampler, now = self._options, self._hub.stats.sampler, self._wall()
+        options, sampler, now = self._options, self._hub.stats.sampler, self._hub.clock.wall()
         health, causes = self._health()
         return Summary(
             version=options.version,

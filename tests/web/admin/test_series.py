@@ -50,7 +50,7 @@ async def test_the_charts_of_any_node_are_those_of_all(monkeypatch: pytest.Monke
         world.set_by = -clock / 1000  # its clock is as far ahead as Redis' is behind
         cluster: Any = world.hub.cluster
         cluster.card = NodeCard(name, cluster.number, name, clock_ms=clock)
-        endpoints.append(SeriesEndpoints(world.hub, world.hub.clock.wall, Survey(world.hub.cluster)))
+        endpoints.append(SeriesEndpoints(world.hub, Survey(world.hub.cluster)))
         for _ in range(people):
             world.terminal()
     for second in range(4):

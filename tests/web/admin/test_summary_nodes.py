@@ -41,7 +41,7 @@ class NodeWithSummary:
         )
         hub = self.world.hub
         self.survey = Survey(hub.cluster)
-        self.summary = SummaryEndpoints(hub, self.world.operators, options, hub.clock.wall, self.survey)
+        self.summary = SummaryEndpoints(hub, self.world.operators, options, self.survey)
         self.monitoring = Monitoring(hub, options, self.survey)
 
     async def now(self) -> Summary:
@@ -130,7 +130,7 @@ async def test_all_who_look_in_the_same_second_share_one_question(nodes: Nodes) 
 async def test_alone_nobody_is_asked_and_no_node_is_shown() -> None:
     world = World()
     options = WebOptions(templates=Path())
-    summary = SummaryEndpoints(world.hub, world.operators, options, world.hub.clock.wall, Survey(world.hub.cluster))
+    summary = SummaryEndpoints(world.hub, world.operators, options, Survey(world.hub.cluster))
     assert (await summary.now()).nodes is UNSET
 
 
