@@ -62,7 +62,7 @@ from gateway.web.tables.ask_nodes import Survey
 from gateway.web.tables.connections import ConnectionDetails, ConnectionEndpoints, MergedTable
 from gateway.web.tables.rooms import RoomEndpoints, RoomTable
 from gateway.web.tables.snapshots import ConnectionTable
-from gateway.web.upgrade import SOCKET_PATH, WebSockets
+from gateway.web.upgrade import SOCKET_PATH, FirstRequest, FirstRequests, WebSockets
 from gateway.web.websocket import SocketParts
 
 GRAIN = 1.0
@@ -130,6 +130,7 @@ class WebDoor:
         self._streams = Streams(hub, terminals.greeting, options, self._wheel)
         app = web.Application()
         app.on_response_prepare.append(self._add_headers)
+        app.on_shutdown.append(self._close_the_silent)
         routes, parts = (
             Routes(login, operators.audit, options),
             self._parts(hub, operators, login, sessions, authenticator, pages, assets),
@@ -139,6 +140,9 @@ class WebDoor:
         self._app = app
         # Longer than a farewell: aiohttp logs a traceback for a handler that ends when it has just stopped waiting.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.5 * options.closing)
+        self._first = FirstRequests(
+            self._addresses, self._wheel, loop, options.header_deadline, self._sockets.upgrade, self._http
+        )
         self._adopting: set[asyncio.Task[None]] = set()
 
     def reload(self, hosts: Sequence[str], origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
@@ -237,7 +241,8 @@ class WebDoor:
 
     async def _adopt(self, sock: socket.socket, caller: Caller, tls: TlsSession | None) -> None:
         def protocol() -> asyncio.Protocol:
-            return self._peer(caller) if tls is None else TlsLayer(tls, self._peer(caller))
+            first = FirstRequest(self._first, caller)
+            return first if tls is None else TlsLayer(tls, first)
 
         try:
             await self._loop.connect_accepted_socket(protocol, sock)
@@ -246,20 +251,20 @@ class WebDoor:
             sock.close()
             self._addresses.end(caller)
 
-    def _peer(self, caller: Caller) -> HttpConnection:
+    def _http(self, caller: Caller, head_by: float) -> HttpConnection:
+        """The protocol of a connection that speaks HTTP (see `FirstRequests`)."""
         server = self._runner.server
-        if server is None:
-            raise ConnectionAbortedError(wording.WEB_DOOR_CLOSED)
+        assert server is not None, "the first requests are closed before it is"
         return HttpConnection(
             server,
             loop=self._loop,
             caller=caller,
             wheel=self._wheel,
+            head_by=head_by,
             header_deadline=self._options.header_deadline,
             answer_deadline=self._options.answer_deadline,
             keepalive=self._options.keepalive,
             addresses=self._addresses,
-            upgrade=self._sockets.upgrade,
         )
 
     async def stop(self) -> None:
@@ -273,9 +278,13 @@ class WebDoor:
         await self._runner.cleanup()
         self._wheel.stop()
 
+    async def _close_the_silent(self, app: web.Application) -> None:
+        """What aiohttp does then with its idle connections."""
+        self._first.close()
+
     def _handler(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """The handler of every request. What `_guard` does for the others, `_check_socket` does for an upgrade: by its
-        handler, and where there is none (`HttpConnection`)."""
+        handler, and where there is none (`WebSockets.upgrade`)."""
         assert isinstance(request, web.Request)
         if request.path == SOCKET_PATH and request.method == "GET":
             return self._route(request)

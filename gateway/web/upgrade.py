@@ -1,18 +1,20 @@
-"""The upgrade: how an HTTP connection becomes a WebSocket.
+"""The upgrade: what a connection becomes with its first request, a WebSocket or HTTP.
 
-aiohttp reads the head, and the rules for requests are those of every request (`web.http.strict_requests`,
-`web.http.origin_policy`). What passes them takes the transport over from aiohttp (`HttpConnection.hand_over`) and
-writes the answer itself; from then on the connection has another protocol, `web.websocket.Socket`.
+The rules for an upgrade are those of every request (`web.http.strict_requests`, `web.http.origin_policy`). What passes
+them gets its answer written here; from then on its connection has another protocol, `web.websocket.Socket`.
 
-There are two ways in and one way on. A browser's upgrade is the first request of its connection, and is taken as soon
-as its head is complete (`upgrade`). One that is refused, or that follows another request, as from a proxy that uses its
-connections again, comes by aiohttp's handler (`serve`).
+There are two ways in and one way on. A browser's upgrade is the first request of its connection and comes whole: it is
+read from the bytes (`WebSockets.upgrade`), and aiohttp never sees the connection: its protocol, its parser and its
+request were a tenth of what a visit costs. Anything else makes the connection an `HttpConnection`, which is given the
+bytes as they came and what is left of the first head's deadline. An upgrade that is refused, that comes in pieces, or
+that follows another request, as from a proxy that uses its connections again, comes by aiohttp's handler (`serve`).
 """
 
-import binascii
-import hashlib
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
+from typing import cast
 
 from aiohttp import web
 
@@ -20,27 +22,106 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.session import Arrival
 from gateway.errors import Refusal
-from gateway.web.http.client_address import agent_of
+from gateway.web.http.client_address import Caller, ClientAddresses, agent_of
 from gateway.web.http.header_lists import speaks
 from gateway.web.http.protocol import HttpConnection, Switching
-from gateway.web.http.strict_requests import LINES, OBJECTS, Head, Upgrade
+from gateway.web.http.strict_requests import LINES, OBJECTS, Head, UpgradeHeads, accept_of
+from gateway.web.http.timer_wheel import TimerWheel
 from gateway.web.websocket import Socket, SocketParts
 
 SOCKET_PATH = "/ws"
 PROTOCOLS = (OBJECTS, LINES)
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""RFC 6455, 1.3."""
+WRITE_HIGH = 64 * 1024
+WRITE_LOW = 16 * 1024
+
+
+@dataclass(eq=False, slots=True)
+class FirstRequests:
+    """What the connections of one door share until their first request. `upgrade` makes a WebSocket of a connection
+    whose first bytes ask for one that nothing refuses, and returns whether they do; `http` makes the protocol of one
+    whose first head is to be complete at that time of the loop. `waiting` are those that have sent nothing yet."""
+
+    addresses: ClientAddresses
+    wheel: TimerWheel
+    loop: asyncio.AbstractEventLoop
+    deadline: float
+    """Of the first head, in seconds."""
+    upgrade: Callable[[asyncio.Transport, Caller, bytes], bool]
+    http: Callable[[Caller, float], HttpConnection]
+    waiting: "set[FirstRequest]" = field(default_factory=set)
+    closed: bool = False
+
+    def close(self) -> None:
+        """Close the connections that wait, and all that still come."""
+        self.closed = True
+        for each in list(self.waiting):
+            each.close()
+
+
+class FirstRequest(asyncio.Protocol):
+    """The protocol of one connection until bytes come. `caller` is its peer, as the accepting side knows it."""
+
+    __slots__ = ("_caller", "_shared", "_transport", "head_by", "slot")
+
+    def __init__(self, shared: FirstRequests, caller: Caller) -> None:
+        self._shared = shared
+        self._caller = caller
+        self._transport: asyncio.Transport | None = None
+        self.head_by = shared.loop.time() + shared.deadline
+        """When the first head is to be complete, in the loop's time."""
+        self.slot = -1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is open: bound its write buffer, for whatever it becomes."""
+        shared = self._shared
+        if shared.closed:
+            cast(asyncio.Transport, transport).close()
+            return
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
+        shared.waiting.add(self)
+        shared.wheel.put(self, self.head_by)
+
+    def data_received(self, data: bytes) -> None:
+        """The first bytes have come: the connection gets the protocol that handles them."""
+        transport, shared = self._transport, self._shared
+        if transport is None:
+            return
+        self._over()
+        if not shared.upgrade(transport, self._caller, data):
+            http = shared.http(self._caller, self.head_by)
+            transport.set_protocol(http)
+            http.connection_made(transport)
+            http.data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection has ended before its first request."""
+        self._over()
+        self._shared.addresses.end(self._caller)
+
+    def due(self, now: float, late: float) -> None:
+        """Nothing has come in time."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _over(self) -> None:
+        self._transport = None  # it knows its protocol: a circle
+        self._shared.waiting.discard(self)
+        self._shared.wheel.drop(self)
 
 
 def _switching(key: str, spoken: str | None) -> bytes:
     """The head that answers an upgrade with this key. aiohttp would name only what the first of several
     Sec-WebSocket-Protocol headers offers."""
-    accept = binascii.b2a_base64(hashlib.sha1(key.strip().encode() + GUID).digest(), newline=False)
-    protocol = b"" if spoken is None else b"Sec-WebSocket-Protocol: %s\r\n" % spoken.encode()
+    protocol = "" if spoken is None else f"Sec-WebSocket-Protocol: {spoken}\r\n"
     return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-        b"Sec-WebSocket-Accept: %s\r\n%s\r\n" % (accept, protocol)
-    )
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+        f"Sec-WebSocket-Accept: {accept_of(key)}\r\n{protocol}\r\n"
+    ).encode()
 
 
 class WebSockets:
@@ -56,26 +137,28 @@ class WebSockets:
         self._shared = shared
         self._check = check
         self._sorry = sorry
-        self._paths = frozenset((SOCKET_PATH, shared.options.at(SOCKET_PATH)))
+        self._heads = UpgradeHeads((SOCKET_PATH, shared.options.at(SOCKET_PATH)))
 
     @property
     def any(self) -> bool:
         """Whether any is open."""
         return bool(self._shared.open)
 
-    def upgrade(self, peer: HttpConnection, head: Upgrade) -> bool:
-        """Open a WebSocket if the first request of that connection asks for it and nothing refuses it."""
-        if head.method != "GET" or head.raw_path.partition("?")[0] not in self._paths:
+    def upgrade(self, transport: asyncio.Transport, caller: Caller, data: bytes) -> bool:
+        """Open a WebSocket if the first bytes of a connection ask for one and nothing refuses it; return whether."""
+        found = self._heads.read(data)
+        if found is None:
             return False
+        head, early = found
         try:
             self._check(head)
         except (Refusal, web.HTTPException):
             return False  # the handler refuses it again, with a response
-        self._switch(peer, head)
+        self._switch(caller, head, transport, early)
         return True
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Refuse an upgrade; or open it, where it is not the first request of its connection."""
+        """Refuse an upgrade, or open one that `upgrade` has not taken."""
         try:
             self._check(request)
         except (Refusal, web.HTTPException) as problem:
@@ -83,12 +166,15 @@ class WebSockets:
         peer = request.protocol
         if request.transport is None or not isinstance(peer, HttpConnection):
             raise ConnectionResetError
-        return Switching(partial(self._switch, peer, request))
+        return Switching(partial(self._take_over, peer, request))
 
-    def _switch(self, peer: HttpConnection, head: Head) -> None:
+    def _take_over(self, peer: HttpConnection, head: Head) -> None:
+        self._switch(peer.caller, head, *peer.hand_over())
+
+    def _switch(self, caller: Caller, head: Head, transport: asyncio.Transport, early: bytes) -> None:
         """Answer the upgrade and begin the WebSocket. One too many of an address is opened and closed at once, so that
         the page sees the reason: it cannot see why an upgrade was refused."""
-        shared, caller, counted, refused = self._shared, peer.caller, None, ""
+        shared, counted, refused = self._shared, None, ""
         try:
             counted = shared.addresses.come(caller, head)
         except Refusal as refusal:
@@ -96,7 +182,6 @@ class WebSockets:
         remote, spoken = caller.sender(head), speaks(head.headers, *PROTOCOLS)
         secure = shared.options.tls or caller.scheme(head) == "https"
         agent = agent_of(head.headers.get("User-Agent", ""))
-        transport, early = peer.hand_over()
         socket = Socket(shared, transport, caller, counted)
         transport.set_protocol(socket)
         shared.open.add(socket)

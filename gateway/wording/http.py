@@ -81,7 +81,6 @@ FORM_EXPECTED = "a form is expected"
 FORM_BROKEN = "the form is broken"
 HELLO_FIRST = "hello comes first"
 FRAME_SLOW = "a frame took too long"
-WEB_DOOR_CLOSED = "the web door is closed"
 REQUEST_FAILED = "the gateway failed on this request"
 
 # Rooms

@@ -198,20 +198,20 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/http/test_websocket_frames.py::test_frames",
     ),
     "W-19 other versions, keys and methods": (
-        "web/http/test_strict_requests.py::test_a_bad_upgrade_is_refused",
+        "web/http/test_strict_requests_upgrade.py::test_a_bad_upgrade_is_refused",
         "bridge/http/test_websocket_contract.py::test_an_upgrade_is_whole_and_clean_or_refused",
     ),
     "W-20 upgrades of HTTP/1.0 and the like": (
-        "web/http/test_strict_requests.py::test_http_1_0_is_no_upgrade",
+        "web/http/test_strict_requests_upgrade.py::test_http_1_0_is_no_upgrade",
         "bridge/http/test_requests.py::test_what_may_be_read_in_two_ways_is_refused_and_the_rest_not_served",
     ),
     "W-21 foreign origins": (
         "bridge/http/test_websocket_contract.py::test_a_foreign_origin_is_refused",
-        "web/http/test_strict_requests.py::test_a_bad_upgrade_is_refused",
+        "web/http/test_strict_requests_upgrade.py::test_a_bad_upgrade_is_refused",
     ),
     "W-22 a foreign host": (
         "bridge/http/test_http_contract.py::test_a_host_that_is_not_ours_is_refused",
-        "web/http/test_strict_requests.py::test_a_bad_upgrade_is_refused",
+        "web/http/test_strict_requests_upgrade.py::test_a_bad_upgrade_is_refused",
     ),
     "W-23 no hello": ("web/websocket/test_websocket.py::test_without_hello_it_is_1008",),
     "W-26 a reset in the middle of a frame": (
@@ -229,7 +229,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "W-29 fifty with one token": (
         "bridge/delivery/test_coming_back.py::test_of_fifty_connections_with_one_token_eight_stay_and_the_others_are_told",
     ),
-    "W-31 a thousand subprotocols": ("web/http/test_strict_requests.py::test_a_good_upgrade_is_taken",),
+    "W-31 a thousand subprotocols": ("web/http/test_strict_requests_upgrade.py::test_a_good_upgrade_is_taken",),
     "W-32 forged fields": (
         "bridge/http/test_websocket_contract.py::test_fields_that_only_the_server_sets_are_not_taken_from_the_sender",
         "bridge/http/test_websocket_contract.py::test_a_room_that_was_not_joined_is_refused_as_such",

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-from multidict import CIMultiDictProxy
+from multidict import MultiMapping
 
 from gateway.core import sanitize
 from gateway.core.address import Networks, Remote, canonical, host_and_port, is_loopback
@@ -61,7 +61,7 @@ class Proxies:
                     break
         return connected if found is None else Remote(found, connected.address)
 
-    def scheme(self, connected: Remote, headers: CIMultiDictProxy[str]) -> str:
+    def scheme(self, connected: Remote, headers: MultiMapping[str]) -> str:
         """`http` or `https`, as a trusted proxy was called; empty when no trusted proxy says."""
         if connected.address not in self.trusted:
             return ""

@@ -14,7 +14,7 @@ the two methods that stop and start the transport's reading; and nothing here bl
 - Errors in the request itself are answered here: aiohttp would log a traceback for each and name its version.
 - An upgrade leaves aiohttp: the transport is handed over to the WebSocket's own protocol (`hand_over`). In aiohttp's
   handler each WebSocket had two tasks and five coroutines for as long as it was open. Where the upgrade is the first
-  request of its connection, as browsers' are, no task is begun.
+  request of its connection and comes whole, as browsers' do, nothing of this file is made (`web.upgrade`).
 - A stream's `socket` is told when there is room to write; what comes after the request is dropped unread.
 - A client that stops reading an ordinary response is cut off after a while; streams may lag as long as they like.
 - asyncio closes a connection at the peer's end of file, before the response is written. A client may shut down its side
@@ -27,18 +27,14 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from aiohttp import StreamReader, web
-from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestHandler
 
 from gateway import wording
 from gateway.core.address import Networks, Remote
 from gateway.web.http.client_address import Caller, ClientAddresses, Proxies
-from gateway.web.http.strict_requests import BROKEN, StrictRequests, Upgrade
+from gateway.web.http.strict_requests import BROKEN, HEADERS_LIMIT, StrictRequests
 from gateway.web.http.timer_wheel import TimerWheel
 
-WRITE_HIGH = 64 * 1024
-WRITE_LOW = 16 * 1024
-HEADERS_LIMIT = 128
 SLICE = 4 * 1024
 CRUMBS = 128
 """Lines in a slice from which its peer has to pause: 1 ms of work, and no browser sends so many."""
@@ -74,11 +70,11 @@ class Switching(web.StreamResponse):
 
 
 class HttpConnection(RequestHandler):
-    """The protocol of one connection. `caller` is its peer, as the accepting side knows it; `socket` its stream.
-    `upgrade` opens a WebSocket on the connection if its first request may become one, and returns whether."""
+    """The protocol of one connection. `caller` is its peer, as the accepting side knows it; `socket` its stream. Its
+    first head is to be complete at `head_by`, in the loop's time, and later ones within `header_deadline` seconds."""
 
     __slots__ = ("_addresses", "_backlog", "_cut_short", "_ended", "_head_deadline", "_in_head", "_next_slice",
-                 "_stall", "_stopped", "_upgrade", "_watch", "_wheel", "body", "caller", "slot", "socket")  # fmt: skip
+                 "_stall", "_stopped", "_watch", "_wheel", "body", "caller", "slot", "socket")  # fmt: skip
 
     def __init__(
         self,
@@ -87,11 +83,11 @@ class HttpConnection(RequestHandler):
         loop: asyncio.AbstractEventLoop,
         caller: Caller,
         wheel: TimerWheel,
+        head_by: float,
         header_deadline: float,
         answer_deadline: float,
         keepalive: float,
         addresses: ClientAddresses,
-        upgrade: Callable[["HttpConnection", Upgrade], bool],
     ) -> None:
         super().__init__(
             server,
@@ -110,7 +106,6 @@ class HttpConnection(RequestHandler):
         """The body that was cut short because it broke a rule."""
         self.slot = -1
         self._ended = False
-        self._upgrade = upgrade
         self._watch = StrictRequests()
         self._backlog = NOTHING
         """Received bytes that wait for their slice; meanwhile the transport does not read."""
@@ -123,15 +118,14 @@ class HttpConnection(RequestHandler):
         self._in_head = True
         """Whether a head has begun, or the first one has not."""
         self._addresses = addresses
+        wheel.put(self, head_by)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is open: bound its write buffer. aiohttp would begin the task here, set a timer for each
-        connection, and options of the socket that the acceptor has set."""
+        """The connection speaks HTTP. aiohttp would begin the task here, set a timer for each connection, and options
+        of the socket that the acceptor has set."""
         self.transport = cast(asyncio.Transport, transport)
         if self._manager is not None:
             self._manager.connection_made(self, self.transport)
-        self.transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
-        self._wheel.put(self, self._loop.time() + self._head_deadline)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection has ended: tell its stream and the accepting side, once."""
@@ -186,16 +180,8 @@ class HttpConnection(RequestHandler):
             super().data_received(data[:good])
             if watch.broken:
                 self._refuse_the_rest(watch)
-            if self._task_handler is None and self._messages and not self._switched():
+            if self._task_handler is None and self._messages:
                 self._task_handler = self._loop.create_task(self.start())
-
-    def _switched(self) -> bool:
-        """Whether the first request of the connection has made it a WebSocket. What is not is answered by the handler,
-        also an upgrade that is refused."""
-        first = self._messages[0][0]
-        if not isinstance(first, RawRequestMessage) or not first.upgrade:
-            return False
-        return self._upgrade(self, Upgrade(first.method, first.path, first.version, first.headers))
 
     def hand_over(self) -> tuple[asyncio.Transport, bytes]:
         """Leave the connection to another protocol: return its transport, and what came behind the request. Raises

@@ -7,23 +7,20 @@ response is made here, from the bytes of the request's head, before aiohttp sees
 matter for that: the page learns only that it is rejected.
 """
 
-import base64
-import hashlib
 import html
 import random
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
-from multidict import CIMultiDict, MultiMapping
+from multidict import MultiMapping
 
 from gateway import wording
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, encode_json
 from gateway.core.protocol.wire import FRAME, TEXT
 from gateway.web.http.header_lists import speaks, tokens, wants_json, wants_page
-from gateway.web.http.strict_requests import LINES, OBJECTS, is_key
+from gateway.web.http.strict_requests import LINES, OBJECTS, accept_of, is_key, read_head
 
 RETRY_SECONDS = 30
 RETRY_SPREAD_MS = 10_000
@@ -32,26 +29,9 @@ RETRY_SPREAD_MS = 10_000
 _SOCKET = re.compile(r"(?:\S*[^\s?])?/ws(?:\?\S*)?")
 """Below whichever path: it does not matter which addresses there are."""
 _EVENTS = re.compile(r"[^\s?]*/r/[^/\s?]+/events(?:\?\S*)?")
-_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""RFC 6455, 1.3."""
 
 Shared = Callable[[MultiMapping[str]], str | None]
 """The configured origin, if any, whose page has sent these headers."""
-
-
-class _Head(NamedTuple):
-    """A request's head, or as much of it as has come."""
-
-    method: str
-    target: str
-    headers: CIMultiDict[str]
-
-
-def _read(head: bytes) -> _Head:
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, _, rest = first.partition(" ")
-    pairs = (line.partition(":") for line in lines)
-    return _Head(method, rest.partition(" ")[0], CIMultiDict((name, value.strip()) for name, _, value in pairs))
 
 
 def refusal(first: bytes, last: bool, closing: CloseReason, words: str, shared: Shared) -> bytes | None:
@@ -60,13 +40,13 @@ def refusal(first: bytes, last: bool, closing: CloseReason, words: str, shared: 
     whole, end, _ = first.partition(b"\r\n\r\n")
     if not end and not last:
         return None
-    head = _read(whole)
+    head = read_head(whole)
     retry_ms = RETRY_SECONDS * 1000 + random.randrange(RETRY_SPREAD_MS)
     if end and head.method == "GET":
         keys = head.headers.getall("Sec-WebSocket-Key", [])
-        if _SOCKET.fullmatch(head.target) and "websocket" in tokens(head.headers, "Upgrade") and is_key(keys):
+        if _SOCKET.fullmatch(head.raw_path) and "websocket" in tokens(head.headers, "Upgrade") and is_key(keys):
             return _closed_at_once(keys[0], speaks(head.headers, OBJECTS, LINES), closing, words, retry_ms)
-        if _EVENTS.fullmatch(head.target) and closing is not CloseReason.BANNED:
+        if _EVENTS.fullmatch(head.raw_path) and closing is not CloseReason.BANNED:
             return _not_now(head.headers, closing, words, retry_ms, shared)
     return _error(head.headers, closing, words)
 
@@ -75,8 +55,7 @@ def _closed_at_once(key: str, spoken: str | None, closing: CloseReason, words: s
     reason = closing.told(words)
     head = (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nServer: gateway\r\n"
-        f"Sec-WebSocket-Accept: {base64.b64encode(hashlib.sha1(key.encode() + _MAGIC).digest()).decode()}\r\n"
-        + (f"Sec-WebSocket-Protocol: {spoken}\r\n" if spoken else "")
+        f"Sec-WebSocket-Accept: {accept_of(key)}\r\n" + (f"Sec-WebSocket-Protocol: {spoken}\r\n" if spoken else "")
     )
     bye = Bye(closing.code, reason, retry_ms) if closing is CloseReason.FULL else Bye(closing.code, reason)
     farewell = closing.code.to_bytes(2, "big") + reason.encode()[:120]

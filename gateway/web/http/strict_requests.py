@@ -12,17 +12,23 @@ nowhere in a head, so that all malformed requests get the same response.
 A request with an Upgrade header is the last of its connection: what follows may be of any protocol. `check_upgrade`
 decides whether it may become a WebSocket; it is stricter than aiohttp, which takes versions 7 and 8 and any base64.
 
+Nearly all upgrades are the first request of their connection, come whole, and are as a browser or a library writes
+them. `UpgradeHeads` reads those without aiohttp, and takes only what aiohttp's parser would read in the same way:
+anything else, and so everything that is wrong, is left to aiohttp, which refuses it like any bad request.
+
 A request that closes the connection (`Connection: close`, HTTP/1.0 without `keep-alive`) is the last as well, and what
 follows it is dropped: llhttp takes bytes behind it for an error, and if they came together the request itself would be
 refused.
 """
 
 import binascii
+import hashlib
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from aiohttp import HttpVersion, web
-from multidict import CIMultiDictProxy
+from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, web
+from multidict import CIMultiDict, MultiMapping
 
 from gateway import wording
 from gateway.errors import Code, Refusal
@@ -31,6 +37,8 @@ from gateway.web.http.header_lists import tokens
 LINE_BYTES = 8192
 """With its end. aiohttp's own limit, 8190 without."""
 HEAD_BYTES = 64 * 1024
+HEADERS_LIMIT = 128
+"""Fields of a head, at most: aiohttp counts them."""
 CHUNK_LINE_BYTES = 256
 CHUNK_BYTES = 1 << 30
 EMPTY_LINES = 4
@@ -231,10 +239,15 @@ OBJECTS = "chat.v1.json"
 LINES = "chat.v1.text"
 VERSION = "13"
 HEAD_LIMIT = 16 * 1024
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455, 1.3."""
+_FIELDS = rb"(?:[!#$%%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*\r\n){1,%d}" % HEADERS_LIMIT
+_DRAFT = "Sec-WebSocket-Key1"
+"""Of a draft of the protocol (hixie-76): aiohttp refuses it."""
 
 
 class Head(Protocol):
-    """The head of a request: aiohttp's `web.Request`, or an `Upgrade`."""
+    """The head of a request: aiohttp's `web.Request`, or a `RequestHead`."""
 
     @property
     def method(self) -> str: ...
@@ -243,16 +256,46 @@ class Head(Protocol):
     @property
     def version(self) -> HttpVersion: ...
     @property
-    def headers(self) -> CIMultiDictProxy[str]: ...
+    def headers(self) -> MultiMapping[str]: ...
 
 
-class Upgrade(NamedTuple):
-    """The head of an upgrade, as aiohttp's parser gives it."""
+class RequestHead(NamedTuple):
+    """The head of a request that aiohttp has not read."""
 
     method: str
     raw_path: str
     version: HttpVersion
-    headers: CIMultiDictProxy[str]
+    headers: MultiMapping[str]
+
+
+def read_head(head: bytes) -> RequestHead:
+    """The head without the empty line at its end, or as much of it as has come. Nothing is checked."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, _, rest = first.partition(" ")
+    path, _, version = rest.partition(" ")
+    fields = [(name, value.strip(" \t")) for name, _, value in [line.partition(":") for line in lines]]
+    return RequestHead(method, path, HttpVersion10 if version == "HTTP/1.0" else HttpVersion11, CIMultiDict(fields))
+
+
+class UpgradeHeads:
+    """Reads the heads of upgrades at some paths."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        path = b"|".join(re.escape(path.encode()) for path in paths)
+        self._whole = re.compile(rb"GET (?:%b)(?:\?[!\"$-~]*)? HTTP/1\.1\r\n%b\r\n" % (path, _FIELDS))
+
+    def read(self, data: bytes) -> tuple[RequestHead, bytes] | None:
+        """The head with which `data` begins, and what comes behind it; None for anything but a whole and usual one.
+        No field occurs twice in it: which may, and what that means, is aiohttp's to know."""
+        found = self._whole.match(data, 0, LINE_BYTES)
+        if found is None:
+            return None
+        end = found.end()
+        head = read_head(data[: end - 4])
+        names = {name.lower() for name in head.headers}
+        if len(names) < len(head.headers) or _DRAFT in head.headers:
+            return None
+        return head, data[end:]
 
 
 def check_upgrade(request: Head) -> None:
@@ -284,3 +327,8 @@ def is_key(keys: list[str]) -> bool:
         return len(keys) == 1 and len(binascii.a2b_base64(keys[0].strip(), strict_mode=True)) == 16
     except (binascii.Error, ValueError):
         return False
+
+
+def accept_of(key: str) -> str:
+    """The Sec-WebSocket-Accept that answers this key."""
+    return binascii.b2a_base64(hashlib.sha1(key.strip().encode() + _GUID).digest(), newline=False).decode()

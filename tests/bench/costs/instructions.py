@@ -41,6 +41,7 @@ from gateway.tcp.connection import Connection
 from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.door import TerminalDoor
 from gateway.tcp.server import READ, Server
+from tests.bench.costs.visits import browsers
 from tests.core.world import Peer, World
 from tests.fakes import RecordingTransport
 from tests.suite.programs import PROGRAMS
@@ -224,6 +225,8 @@ def works() -> dict[str, Callable[[], None]]:
         f"single lines to {many}": says(room_of(Door.TCP, READERS), 1, TICKS),
         "frames of a browser alone": asks(room_of(Door.WEB, 0), TICKS),
         "terminals that come and go": come_and_go(room_of(Door.TCP, 0), NEWCOMERS),
+        "browsers that come and go": browsers(room_of(Door.WEB, 0), NEWCOMERS),
+        "a browser that comes and goes alone": browsers(room_of(Door.WEB, 0), 1),
     }
 
 
