@@ -29,8 +29,8 @@ class Answer(Generic[Value]):
     @classmethod
     def of(cls, value: Value) -> "Answer[Value]":
         """An answer that is there already."""
-        answer = cls()
-        answer.set(value)
+        answer = cls.__new__(cls)
+        answer._value, answer._waiting = value, None
         return answer
 
     def set(self, value: Value) -> None:
@@ -50,12 +50,16 @@ class Answer(Generic[Value]):
 
     def map(self, change: Callable[[Value], Other]) -> "Answer[Other]":
         """The same answer with its value changed."""
+        if self._waiting is None:
+            return Answer.of(change(self._value))
         changed: Answer[Other] = Answer()
         self.then(lambda value: changed.set(change(value)))
         return changed
 
     def chain(self, ask: Callable[[Value], "Answer[Other]"]) -> "Answer[Other]":
         """The answer to what `ask` asks next, once this one is there."""
+        if self._waiting is None:
+            return ask(self._value)
         last: Answer[Other] = Answer()
         self.then(lambda value: ask(value).then(last.set))
         return last

@@ -140,10 +140,8 @@ class WebDoor:
         self._app = app
         # Longer than a farewell: aiohttp logs a traceback for a handler that ends when it has just stopped waiting.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.5 * options.closing)
-        self._first = FirstRequests(
-            self._addresses, self._wheel, loop, options.header_deadline, self._sockets.upgrade, self._http
-        )
-        self._adopting: set[asyncio.Task[None]] = set()
+        self._first = FirstRequests(self._addresses, options.header_deadline, self._sockets.upgrade, self._http)
+        self._adopting: dict[Caller, asyncio.Task[None]] = {}
 
     def reload(self, hosts: Sequence[str], origins: Sequence[str], trusted_proxies: Sequence[str]) -> None:
         """Use these from now on, in place of those of the options."""
@@ -223,9 +221,7 @@ class WebDoor:
         self._addresses.withdraw(remote)
 
     def _take(self, sock: socket.socket, caller: Caller, tls: TlsSession | None) -> None:
-        task = self._loop.create_task(self._adopt(sock, caller, tls))
-        self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        self._adopting[caller] = self._loop.create_task(self._adopt(sock, caller, tls))
 
     def forwards(self, address: str) -> bool:
         """Whether this is a trusted proxy, which tells its clients' addresses in the requests."""
@@ -250,6 +246,8 @@ class WebDoor:
             log.debug(wording.LOG_GONE_BEFORE, caller.remote.address, error)
             sock.close()
             self._addresses.end(caller)
+        finally:
+            del self._adopting[caller]
 
     def _http(self, caller: Caller, head_by: float) -> HttpConnection:
         """The protocol of a connection that speaks HTTP (see `FirstRequests`)."""

@@ -12,7 +12,6 @@ that follows another request, as from a proxy that uses its connections again, c
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
@@ -26,7 +25,7 @@ from gateway.web.http.client_address import Caller, ClientAddresses, agent_of
 from gateway.web.http.header_lists import speaks
 from gateway.web.http.protocol import HttpConnection, Switching
 from gateway.web.http.strict_requests import LINES, OBJECTS, Head, UpgradeHeads, accept_of
-from gateway.web.http.timer_wheel import TimerWheel
+from gateway.web.http.timer_wheel import EqualDeadlines
 from gateway.web.websocket import Socket, SocketParts
 
 SOCKET_PATH = "/ws"
@@ -35,83 +34,75 @@ WRITE_HIGH = 64 * 1024
 WRITE_LOW = 16 * 1024
 
 
-@dataclass(eq=False, slots=True)
 class FirstRequests:
     """What the connections of one door share until their first request. `upgrade` makes a WebSocket of a connection
     whose first bytes ask for one that nothing refuses, and returns whether they do; `http` makes the protocol of one
-    whose first head is to be complete at that time of the loop. `waiting` are those that have sent nothing yet."""
+    whose first head is to be complete at that time of the loop: `deadline` seconds after the connection came."""
 
-    addresses: ClientAddresses
-    wheel: TimerWheel
-    loop: asyncio.AbstractEventLoop
-    deadline: float
-    """Of the first head, in seconds."""
-    upgrade: Callable[[asyncio.Transport, Caller, bytes], bool]
-    http: Callable[[Caller, float], HttpConnection]
-    waiting: "set[FirstRequest]" = field(default_factory=set)
-    closed: bool = False
+    def __init__(
+        self,
+        addresses: ClientAddresses,
+        deadline: float,
+        upgrade: Callable[[asyncio.Transport, Caller, bytes], bool],
+        http: Callable[[Caller, float], HttpConnection],
+    ) -> None:
+        self.addresses = addresses
+        self.upgrade = upgrade
+        self.http = http
+        self.waiting: EqualDeadlines[FirstRequest] = EqualDeadlines(deadline, FirstRequest.close)
+        """Those that have sent nothing yet."""
+        self.closed = False
 
     def close(self) -> None:
         """Close the connections that wait, and all that still come."""
         self.closed = True
-        for each in list(self.waiting):
+        for each in self.waiting.stop():
             each.close()
 
 
 class FirstRequest(asyncio.Protocol):
     """The protocol of one connection until bytes come. `caller` is its peer, as the accepting side knows it."""
 
-    __slots__ = ("_caller", "_shared", "_transport", "head_by", "slot")
+    __slots__ = ("_caller", "_shared", "_transport")
 
     def __init__(self, shared: FirstRequests, caller: Caller) -> None:
         self._shared = shared
         self._caller = caller
         self._transport: asyncio.Transport | None = None
-        self.head_by = shared.loop.time() + shared.deadline
-        """When the first head is to be complete, in the loop's time."""
-        self.slot = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open: bound its write buffer, for whatever it becomes."""
-        shared = self._shared
+        shared, made = self._shared, cast(asyncio.Transport, transport)
         if shared.closed:
-            cast(asyncio.Transport, transport).close()
+            made.close()
             return
-        self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
-        shared.waiting.add(self)
-        shared.wheel.put(self, self.head_by)
+        self._transport = made
+        made.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
+        shared.waiting.put(self)
 
     def data_received(self, data: bytes) -> None:
         """The first bytes have come: the connection gets the protocol that handles them."""
         transport, shared = self._transport, self._shared
         if transport is None:
             return
-        self._over()
+        self._transport = None  # it knows its protocol: a circle
+        head_by = shared.waiting.drop(self)
         if not shared.upgrade(transport, self._caller, data):
-            http = shared.http(self._caller, self.head_by)
+            http = shared.http(self._caller, head_by)
             transport.set_protocol(http)
             http.connection_made(transport)
             http.data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection has ended before its first request."""
-        self._over()
+        self._transport = None
+        self._shared.waiting.drop(self)
         self._shared.addresses.end(self._caller)
 
-    def due(self, now: float, late: float) -> None:
-        """Nothing has come in time."""
-        self.close()
-
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection: nothing has come in time, or the door closes."""
         if self._transport is not None:
             self._transport.close()
-
-    def _over(self) -> None:
-        self._transport = None  # it knows its protocol: a circle
-        self._shared.waiting.discard(self)
-        self._shared.wheel.drop(self)
 
 
 def _switching(key: str, spoken: str | None) -> bytes:
@@ -200,5 +191,6 @@ class WebSockets:
 
     def abort(self) -> None:
         """End those that are still there at once."""
+        self._shared.closing.stop()
         for socket in list(self._shared.open):
             socket.abort()

@@ -40,7 +40,7 @@ from gateway.web.http import strict_frames
 from gateway.web.http.client_address import Caller, ClientAddresses, kernel_of, local_of, traits_of
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.strict_requests import LINES
-from gateway.web.http.timer_wheel import PacedClose, TimerWheel
+from gateway.web.http.timer_wheel import EqualDeadlines, PacedClose, TimerWheel
 from gateway.web.settings import WebOptions
 from gateway.web.websocket_timers import SocketTimers
 
@@ -58,7 +58,8 @@ log = logging.getLogger("gateway.web")
 
 @dataclass(eq=False, slots=True)
 class SocketParts:
-    """What all WebSockets share. `open` are those whose connections have not ended."""
+    """What all WebSockets share. `open` are those whose connections have not ended, `closing` those that have been told
+    so and have not ended it yet."""
 
     hub: Hub
     terminals: Terminals
@@ -69,6 +70,10 @@ class SocketParts:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     teardowns: PacedClose = field(default_factory=PacedClose)
     open: "set[Socket]" = field(default_factory=set)
+    closing: "EqualDeadlines[Socket]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.closing = EqualDeadlines(self.options.closing, Socket.abort)
 
 
 class Socket(asyncio.Protocol):
@@ -89,7 +94,6 @@ class Socket(asyncio.Protocol):
         "_shared",
         "_timers",
         "_transport",
-        "_until",
         "_wants",
         "frames",
         "session",
@@ -106,8 +110,6 @@ class Socket(asyncio.Protocol):
         self._farewell: tuple[CloseReason, str] | None = None
         self._over = False
         """Whether the farewell has been written: what still comes is dropped."""
-        self._until = 0.0
-        """When the connection is ended that the peer has not ended by then."""
         self._next: asyncio.Handle | None = None
         """What is to be done next, in a turn of the loop of its own: handle frames, or depart."""
         self._reading_paused = False
@@ -274,6 +276,8 @@ class Socket(asyncio.Protocol):
                     return None
                 break
             self._take(session, *found)
+            if not frames.left and not self._lines:
+                return None
         return self._pause(frames.frames - had, before - frames.left)
 
     def _pause(self, frames: int, size: int) -> float:
@@ -350,28 +354,23 @@ class Socket(asyncio.Protocol):
         if self._gone or self._transport.is_closing():
             self._fall_apart()
             return
-        reason = closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()
-        payload = self._echo or closing.code.to_bytes(2, "big") + reason
+        payload = self._echo or closing.code.to_bytes(2, "big") + _reason(closing, words)
         self.put(bytes((0x88, len(payload))) + payload)
         if self._reading_paused:
             self._transport.resume_reading()
-        self._until = shared.loop.time() + shared.options.closing
+        shared.closing.put(self)
         self._depart()
 
     def _depart(self) -> None:
         """The close frame has been written: once it is out, shut our side down; then wait for the peer's end."""
-        transport, left = self._transport, self._until - self._shared.loop.time()
-        if self._gone:
+        transport = self._transport
+        if self._gone or transport.is_closing():
             return
-        if left <= 0:
-            transport.abort()
-        elif transport.get_write_buffer_size():
+        if transport.get_write_buffer_size():
             self._next = self._shared.loop.call_later(self._shared.options.closing / 20, self._depart)
         else:
             with contextlib.suppress(OSError, RuntimeError):
-                if not transport.is_closing():
-                    transport.write_eof()
-            self._next = self._shared.loop.call_later(left, transport.abort)
+                transport.write_eof()
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -381,8 +380,14 @@ class Socket(asyncio.Protocol):
         """Nobody needs it any more. Break the reference cycles, so that all of this is freed now: collecting thousands
         of dead connections at once would make the garbage collector stop the loop."""
         self._shared.open.discard(self)
+        self._shared.closing.drop(self)
         self.session = None
         self._timers.stop()
         if self._next is not None:
             self._next.cancel()
             self._next = None
+
+
+def _reason(closing: CloseReason, words: str) -> bytes:
+    """The reason in a close frame: at most 120 bytes, and no half of a character."""
+    return closing.told(words).encode("utf-8", "replace")[:120].decode("utf-8", "ignore").encode()

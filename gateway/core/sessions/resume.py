@@ -326,7 +326,9 @@ class IdentityRegistry:
 
     def _person(self, identity: Identity) -> Person:
         person = person_of(identity)
-        entering = (room for each in identity.connections for room in self._entering.get(each, ()))
+        entering = [room for each in identity.connections for room in self._entering.get(each, ())]
+        if not entering:
+            return person
         known = {room for room, _, _ in person.rooms}
         more = tuple((room, "", 0) for room in dict.fromkeys(entering) if room not in known)
         return replace(person, rooms=(*person.rooms, *more)) if more else person

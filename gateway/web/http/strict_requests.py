@@ -273,7 +273,7 @@ def read_head(head: bytes) -> RequestHead:
     first, *lines = head.decode("latin-1").split("\r\n")
     method, _, rest = first.partition(" ")
     path, _, version = rest.partition(" ")
-    fields = [(name, value.strip(" \t")) for name, _, value in [line.partition(":") for line in lines]]
+    fields = [(name, value.strip(" \t")) for line in lines for name, _, value in (line.partition(":"),)]
     return RequestHead(method, path, HttpVersion10 if version == "HTTP/1.0" else HttpVersion11, CIMultiDict(fields))
 
 
@@ -292,8 +292,7 @@ class UpgradeHeads:
             return None
         end = found.end()
         head = read_head(data[: end - 4])
-        names = {name.lower() for name in head.headers}
-        if len(names) < len(head.headers) or _DRAFT in head.headers:
+        if len(set(map(str.lower, head.headers))) < len(head.headers) or _DRAFT in head.headers:
             return None
         return head, data[end:]
 

@@ -4,6 +4,9 @@ A timer per connection would cost a handle, a heap entry and a wake-up each; her
 per slot that is not empty. Due times are rounded up to a slot, so callbacks come up to one slot late, never early. A
 crowded slot is handled in slices, so that the loop turns between them.
 
+`EqualDeadlines` is for those that all wait equally long and mostly not to the end. They stand in a queue, and the first
+is the next one that is due: to come and to leave is a place in a dict.
+
 `PacedClose` limits how many WebSockets are torn down per turn of the loop: a cable that is cut ends thousands of
 connections in one turn, each teardown takes about 0.1 ms, and in a row they would keep everybody else waiting for a
 second.
@@ -12,7 +15,8 @@ second.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from itertools import takewhile
+from typing import Generic, Protocol, TypeVar
 
 SLICE = 250
 
@@ -91,6 +95,52 @@ class TimerWheel:
             self._slots.pop(slot, None)
         if self._slots and (self._timer is None or self._next > min(self._slots)):
             self._arm(min(self._slots))
+
+
+Item = TypeVar("Item")
+
+
+class EqualDeadlines(Generic[Item]):
+    """Does one `job`, which must not raise, for each item that is still here so many `seconds` after it was put. Times
+    are the loop's, in seconds."""
+
+    def __init__(self, seconds: float, job: Callable[[Item], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._seconds = seconds
+        self._job = job
+        self._due: dict[Item, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def put(self, item: Item) -> None:
+        """Begin to wait for an item that does not wait yet."""
+        self._due[item] = self._loop.time() + self._seconds
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._turn)
+
+    def drop(self, item: Item) -> float:
+        """Wait for it no longer; return when it would have been due. Now, for one that does not wait."""
+        due = self._due.pop(item, None)
+        return self._loop.time() if due is None else due
+
+    def stop(self) -> list[Item]:
+        """Forget all that wait, and return them."""
+        waiting, self._due = list(self._due), {}
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        return waiting
+
+    def _turn(self) -> None:
+        """The first may be due. The timer is not cancelled when its item leaves, so it may come for nothing."""
+        now = self._loop.time()
+        for item, _ in list(takewhile(lambda waiting: waiting[1] <= now, self._due.items())):
+            self.drop(item)
+            self._job(item)
+        left = next((due - now for due in self._due.values()), None)
+        self._timer = None if left is None else self._loop.call_later(left, self._turn)
 
 
 AT_ONCE = 100

@@ -80,7 +80,7 @@ def first_requests(world: World) -> FirstRequests:
 
     shared = SocketParts(world.hub, world.terminals, world.requests, wheel, options, addresses)
     upgrade = WebSockets(shared, check, no_http).upgrade  # type: ignore[arg-type]
-    return FirstRequests(addresses, wheel, loop, options.header_deadline, upgrade, no_http)  # type: ignore[arg-type]
+    return FirstRequests(addresses, options.header_deadline, upgrade, no_http)  # type: ignore[arg-type]
 
 
 async def come_and_go(world: World, first: FirstRequests, newcomers: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from gateway.web.http.timer_wheel import SLICE, TimerWheel
+from gateway.web.http.timer_wheel import SLICE, EqualDeadlines, TimerWheel
 from tests.fakes import eventually
 
 ROUNDING = 1e-6
@@ -79,3 +79,54 @@ async def test_an_empty_wheel_has_no_timer() -> None:
     wheel.put(waiting, loop.time() + 60)
     wheel.drop(waiting)
     assert wheel.idle
+
+
+async def test_of_equal_deadlines_each_comes_in_turn_and_none_that_has_left() -> None:
+    loop, came = asyncio.get_running_loop(), list[tuple[str, float]]()
+    queue: EqualDeadlines[str] = EqualDeadlines(0.03, lambda name: came.append((name, loop.time())))
+    begin = loop.time()
+    for name in ("a", "b", "c"):
+        queue.put(name)
+    due = queue.drop("a")
+    assert begin + 0.03 - ROUNDING <= due <= loop.time() + 0.03
+    queue.put("a")
+    await eventually(lambda: len(came) == 3)
+    assert [name for name, _ in came] == ["b", "c", "a"]
+    assert all(moment >= begin + 0.03 - ROUNDING for _, moment in came)
+    assert len(queue) == 0
+
+
+async def test_a_queue_of_deadlines_that_was_empty_begins_again() -> None:
+    came: list[str] = []
+    queue: EqualDeadlines[str] = EqualDeadlines(0.01, came.append)
+    for name in ("a", "b"):
+        queue.put("gone")
+        queue.drop("gone")
+        queue.drop("gone")
+        queue.put(name)
+        await eventually(lambda name=name: came[-1:] == [name])  # type: ignore[misc]
+    assert came == ["a", "b"]
+
+
+async def test_what_comes_while_others_are_due_is_not_forgotten() -> None:
+    came: list[int] = []
+
+    def again(number: int) -> None:
+        came.append(number)
+        if number < 3:
+            queue.put(number + 1)
+
+    queue: EqualDeadlines[int] = EqualDeadlines(0.01, again)
+    queue.put(0)
+    await eventually(lambda: came == [0, 1, 2, 3])
+
+
+async def test_a_queue_that_stops_returns_those_that_wait() -> None:
+    came: list[str] = []
+    queue: EqualDeadlines[str] = EqualDeadlines(0.01, came.append)
+    queue.put("a")
+    queue.put("b")
+    assert queue.stop() == ["a", "b"]
+    queue.put("c")
+    await eventually(lambda: came)
+    assert came == ["c"]
