@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
 
 from gateway.checkout import ROOT, apt_install
 from tests.suite.programs import NPM, PROGRAMS, in_ci
@@ -11,25 +13,26 @@ from tests.suite.programs import NPM, PROGRAMS, in_ci
 LINTING = {
     "ruff": ["ruff", "check", "gateway", "tests"],
     "format": ["ruff", "format", "--check", "gateway", "tests"],
-    "mypy": ["mypy", "--strict", "gateway", "tests"],
 }
+TYPING = {"mypy": ["mypy", "--strict", "gateway", "tests"]}
+"""Takes a minute in a fresh clone, on one processor, and nothing waits for it: it runs beside all else, and yields to
+it."""
 PICTURES = "--pictures"
 """Makes the pictures of the README anew, and does nothing else."""
 
 MEASURED = ["--cov", "--cov-report="]
-"""Lines and branches that ran in the tests' own processes; tests/suite/coverage_floors.py shows them. That costs
-the tests in this process a third more processor time (core, which tries thousands of inputs, 80 %), and the whole
-suite, which mostly waits for gateways, a few percent."""
+"""Lines and branches that ran in the tests' own processes; tests/suite/coverage_floors.py shows them. A third
+of what that would cost is saved by leaving out what goes over the same lines again (`no_cover`; tests/conftest.py)."""
 
 COLLECTED = ["pytest", "--collect-only", "--quiet", "-p", "no:cacheprovider"]
-"""Reads all tests, beside mypy, which keeps one processor busy. In a fresh clone pytest rewrites the asserts of 300
-modules and keeps the result; workers that start at the same time would each do that for itself."""
+"""Reads all tests, while programs are installed and the sources linted. In a fresh clone pytest rewrites the asserts of
+300 modules and keeps the result; workers that start at the same time would each do that for itself."""
 
 SLOWEST = ["--slowest-files", "15"]
 """Names the files to look at when the suite takes longer than it should: ten minutes on two quiet processors."""
 
-SIDE_BY_SIDE = ["--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
-"""Most tests wait for other processes: three at a time keep two processors busy.
+SIDE_BY_SIDE = ["--numprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Most tests wait for other processes or for a timer: four at a time keep two processors busy.
 Files in their order, and not those with most tests first: what the files of a folder share, as two browsers, is started
 once in each process, and many short files come last, so that all end at about the same time."""
 
@@ -51,20 +54,25 @@ cost. The arguments behind these words are that command's."""
 def main(arguments: list[str]) -> int:
     """Run every step, also after one has failed; `arguments` are pytest's, which without any runs all tests on several
     processors. Return 0 when all are clean."""
-    get_programs()
     if PICTURES in arguments:
+        get_programs()
         return run(["pytest", "-m", "pictures", "tests/web/browser"])
     for word, module in BENCHES.items():
         if word in arguments:
+            get_programs()
             return run([module, *arguments[arguments.index(word) + 1 :]])
     testing = {"pytest": ["pytest", *(arguments or [*SIDE_BY_SIDE, *MEASURED, *SLOWEST])]}
     if not arguments:
         testing["coverage"] = ["tests.suite.coverage_floors"]
-    beside = None if arguments else start(COLLECTED, output=subprocess.DEVNULL)
-    failed = [name for name, step in LINTING.items() if run(step)]
-    if beside is not None:
-        beside.wait()
-    failed += [name for name, step in testing.items() if run(step)]
+    with ExitStack() as beside:
+        typing = {name: beside.enter_context(Beside(step)) for name, step in TYPING.items()}
+        collected = None if arguments else beside.enter_context(Beside(COLLECTED))
+        get_programs()
+        failed = [name for name, step in LINTING.items() if run(step)]
+        if collected is not None:
+            collected.wait()
+        failed += [name for name, step in testing.items() if run(step)]
+        failed += [name for name, step in typing.items() if step.tell()]
     if "pytest" in failed and not arguments and pass_alone():
         failed.remove("pytest")
     print(f"failed: {', '.join(failed)}" if failed else "all clean", flush=True)
@@ -73,14 +81,42 @@ def main(arguments: list[str]) -> int:
 
 def run(step: list[str]) -> int:
     """The exit code of a module with its arguments."""
-    return start(step).wait()
+    return subprocess.run([sys.executable, "-m", *step], cwd=ROOT, env=environment(), check=False).returncode
 
 
-def start(step: list[str], output: int | None = None) -> "subprocess.Popen[bytes]":
-    """Run a module beside this one. Hundreds of gateways are started: where the environment keeps Python from writing
-    what it has compiled, each of them would compile everything anew, 0.5 s of processor time."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return subprocess.Popen([sys.executable, "-m", *step], cwd=ROOT, env=environment, stdout=output, stderr=output)
+class Beside:
+    """A module that runs beside this one, and takes only the processor time that others leave. It ends with the block;
+    what it says is kept."""
+
+    def __init__(self, step: list[str]) -> None:
+        command = ["nice", "-n", "19", sys.executable, "-m", *step]
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the block ends
+        self._process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=self._said, stderr=self._said)
+
+    def __enter__(self) -> "Beside":
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._said.close()
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        return self._process.wait()
+
+    def tell(self) -> int:
+        """The same, after what it has said."""
+        code = self.wait()
+        self._said.seek(0)
+        print(self._said.read().decode(errors="replace"), end="", flush=True)
+        return code
+
+
+def environment() -> dict[str, str]:
+    """That of every step. Hundreds of gateways are started: where the environment keeps Python from writing what it has
+    compiled, each of them would compile everything anew, 0.5 s of processor time."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def pass_alone() -> bool:

@@ -1,7 +1,7 @@
 """The test command itself: programs that are missing are installed, or named; in CI that is a failure."""
 
 import json
-import subprocess
+import signal
 import sys
 from pathlib import Path
 
@@ -71,12 +71,24 @@ def outcome(
     exits with one of `codes` each time."""
     steps: list[str] = []
 
-    class Collecting:
-        def __init__(self, step: list[str], output: int) -> None:
-            assert "--collect-only" in step and output == subprocess.DEVNULL
+    class Beside:
+        """A step that is over as soon as somebody waits for it."""
 
-        def wait(self) -> None:
-            steps.append("collected")
+        def __init__(self, step: list[str]) -> None:
+            self._name = "collected" if "--collect-only" in step else step[0]
+            steps.append(f"{self._name} begins")
+
+        def __enter__(self) -> "Beside":
+            return self
+
+        def __exit__(self, *problem: object) -> None:
+            pass
+
+        def wait(self) -> int:
+            steps.append(self._name)
+            return 0
+
+        tell = wait
 
     def run(step: list[str]) -> int:
         steps.append(step[0])
@@ -88,7 +100,7 @@ def outcome(
     monkeypatch.setattr(command, "KEPT", kept)
     monkeypatch.setattr(command, "get_programs", lambda: None)
     monkeypatch.setattr(command, "run", run)
-    monkeypatch.setattr(command, "start", Collecting)
+    monkeypatch.setattr(command, "Beside", Beside)
     return command.main([]), steps
 
 
@@ -109,8 +121,29 @@ def test_a_few_tests_that_failed_beside_others_are_tried_once_more_alone(
 ) -> None:  # fmt: skip
     assert outcome(monkeypatch, tmp_path, failed, unannounced, codes) == (
         code,
-        ["ruff", "ruff", "mypy", "collected", "pytest", "tests.suite.coverage_floors", *["pytest"] * (tries - 1)],
-    )
+        [
+            "mypy begins", "collected begins", "ruff", "ruff", "collected", "pytest", "tests.suite.coverage_floors",
+            "mypy", *["pytest"] * (tries - 1),
+        ],
+    )  # fmt: skip
+
+
+def test_what_runs_beside_the_others_says_in_the_end_what_it_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    (tmp_path / "wrong.py").write_text("print('line 3 is wrong')\nraise SystemExit(2)\n")
+    with command.Beside(["wrong"]) as wrong:
+        assert wrong.tell() == 2
+    assert capsys.readouterr().out == "line 3 is wrong\n"
+
+
+def test_what_runs_beside_the_others_ends_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    (tmp_path / "endless.py").write_text("while True: pass\n")
+    with pytest.raises(SystemExit), command.Beside(["endless"]) as endless:
+        sys.exit("a program is missing")
+    assert endless.wait() == -signal.SIGKILL
 
 
 def test_the_comparison_gets_the_words_behind_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
