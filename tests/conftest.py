@@ -53,6 +53,16 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What goes over lines that others have gone over is not measured, which would make it up to three times as dear:
+    the same test on a second loop, and texts by the hundred from hypothesis."""
+    for item in items:
+        case = getattr(item, "callspec", None)
+        on_second_loop = case is not None and "uvloop" in case.id.split("-")
+        if on_second_loop or getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture
 def program() -> Callable[[str], str]:
     """`program("socat")` is the path of socat. Without it the test is skipped, in CI it fails."""
@@ -100,8 +110,12 @@ def expected_errors() -> Iterator[list[str]]:
 
 @pytest.fixture(autouse=True, scope="module")
 def no_error_when_a_module_ends() -> Iterator[None]:
-    """The same for what a module's shared gateways log when they end."""
+    """The same for what a module's shared gateways log when they end, and for what only a walk over all its objects
+    frees. What is left after that walk stays, and is left out of all later ones, as what collecting the tests made: the
+    last files' walks would otherwise be over all that those before them left."""
     yield
+    gc.collect()
+    gc.freeze()
     unexpected = WATCH.take()
     assert not unexpected, "\n".join([UNANNOUNCED, "(after the last test of the module)", *unexpected])
 

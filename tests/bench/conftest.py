@@ -1,6 +1,5 @@
 """One real gateway for the tests of the kinds of measurement."""
 
-import gc
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,15 +18,6 @@ def ports_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The ports file of a gateway that takes as many connections and messages as come."""
     with starter(tmp_path_factory.mktemp("bench")) as start:
         yield start(*NO_PACE, "--limits.connections", "0").folder / "ports.json"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def what_stays_is_frozen_again() -> Iterator[None]:
-    """tests/conftest.py leaves what collecting the tests made out of the collector's walks, and what is measured here
-    takes it back in."""
-    yield
-    if not gc.get_freeze_count():
-        gc.freeze()
 
 
 @pytest.fixture
