@@ -10,7 +10,7 @@ from tests.suite.programs import PROGRAMS, in_ci
 
 CHROMIUM_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--renderer-process-limit=1",
 ]  # fmt: skip
 FIREFOX_SETTINGS: dict[str, str | float | bool] = {
     "accessibility.force_disabled": 1,

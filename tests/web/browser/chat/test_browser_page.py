@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Route, StorageState, expect
+from playwright.sync_api import Page, Route, StorageState, expect
 
 from tests.fakes import until
 from tests.web.browser.chat.talking import connected, has, say
@@ -47,6 +47,15 @@ LIFT_MUTES = """async () => {
   const headers = { "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content };
   const { mutes } = await (await fetch("/admin/api/mutes")).json();
   for (const { id } of mutes) await fetch(`/admin/api/mutes/${id}`, { method: "DELETE", headers });
+}"""
+HOLD_FRAMES = """() => {
+  window.frame = requestAnimationFrame;
+  window.held = [];
+  window.requestAnimationFrame = (run) => window.held.push(run);
+}"""
+RELEASE_FRAMES = """() => {
+  for (const each of window.held.splice(0)) each(0);
+  window.requestAnimationFrame = window.frame;
 }"""
 FETCHED = "(end) => performance.getEntriesByType('resource').some(({ name }) => name.endsWith(end))"
 HOSTILE = [
@@ -182,6 +191,27 @@ def test_links_and_names_stand_out_where_words_have_no_blanks_and_lines_are_copi
     ]
 
 
+def open_menu(page: Page, words: str) -> None:
+    """Open the menu of the message with these words, as somebody with a pointer does."""
+    page.locator("#log > .msg", has_text=words).hover()
+    page.locator(".msg > .more").click()
+
+
+def may_be_removed(page: Page, words: str, whether: bool) -> None:
+    """Whether the menu of that message offers it; without that it has three choices."""
+    open_menu(page, words)
+    if whether:
+        expect(page.get_by_role("menuitem", name="Remove…")).to_be_visible()
+    else:
+        expect(page.get_by_role("menuitem")).to_have_count(3)
+    page.keyboard.press("Escape")
+
+
+def drawn(page: Page) -> None:
+    """Wait until what has changed is on the screen."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 @pytest.mark.both_browsers
 def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGateway, room: str, open_page: Open) -> None:
     petra = gateway.terminal(room=room)
@@ -205,17 +235,14 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     page.locator("#newest").click()
     expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
     # A link is followed while a scroll to the end waits for its frame.
-    hold = "window.requestAnimationFrame = (run) => window.held.push(run)"
-    page.evaluate(f"() => {{ window.frame = requestAnimationFrame; window.held = []; {hold}; }}")
+    page.evaluate(HOLD_FRAMES)
     petra.say("line 121")
     expect(page.locator("#log > .msg", has_text="line 121")).to_be_attached()
     until(lambda: page.evaluate("window.held.length"), "a scroll waits")
     page.evaluate("location.hash = '#9'")
     expect(page.locator("#log > .target > .text")).to_have_text("line 9")
-    page.evaluate(
-        "() => { for (const each of window.held.splice(0)) each(0); window.requestAnimationFrame = window.frame; }"
-    )
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(RELEASE_FRAMES)
+    drawn(page)
     expect(page.locator("#log > .target")).to_be_in_viewport()
     page.locator("#newest").click()
     expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
@@ -223,21 +250,19 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     page.fill("#message", "a line\n" * 8)
     expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
     page.press("#message", "x")  # the box is measured again, at the same height
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
     expect(page.get_by_text("line 120", exact=True)).to_be_in_viewport()
     expect(page.locator("#newest")).to_be_hidden()
 
     say(page, "the password is horse", "two\nlines")
     mine = page.locator("#log > .msg", has_text="horse")
-    mine.hover()
-    page.locator(".msg > .more").click()
+    open_menu(page, "horse")
     page.get_by_role("menuitem", name="Remove…").click()
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.locator("#log .removed")).to_have_text("removed")
     expect(mine).to_have_count(0)
     petra.wait_for("was removed")
-    page.locator("#log > .msg", has_text="lines").hover()
-    page.locator(".msg > .more").click()
+    open_menu(page, "lines")
     expect(page.get_by_role("menuitem").first).to_be_visible()
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
@@ -250,25 +275,13 @@ def test_a_message_is_linked_marked_quoted_and_taken_back(gateway: RunningGatewa
     expect(page.get_by_text("petra is now petra2")).to_be_visible()  # told later, and not of this page
     expect(page.locator("#my-nick")).to_have_text("petra")
     expect(page.locator("#people")).to_contain_text("petra2")
-    page.locator("#log > .msg", has_text="line 120").hover()
-    page.locator(".msg > .more").click()
-    expect(page.get_by_role("menuitem")).to_have_count(3)
-    page.keyboard.press("Escape")
-    page.locator("#log > .msg", has_text="lines").hover()  # said by this tab, under the name of before
-    page.locator(".msg > .more").click()
-    expect(page.get_by_role("menuitem", name="Remove…")).to_be_visible()
-    page.keyboard.press("Escape")
+    may_be_removed(page, "line 120", False)
+    may_be_removed(page, "lines", True)  # said by this tab, under the name of before
     page.goto("about:blank")
     page.goto(f"{gateway.web}/r/{room}")
     connected(page)
-    page.locator("#log > .msg", has_text="lines").hover()
-    page.locator(".msg > .more").click()
-    expect(page.get_by_role("menuitem", name="Remove…")).to_be_visible()
-    page.keyboard.press("Escape")
-    page.locator("#log > .msg", has_text="line 120").hover()  # said under the name that this page has now
-    page.locator(".msg > .more").click()
-    expect(page.get_by_role("menuitem")).to_have_count(3)
-    page.keyboard.press("Escape")
+    may_be_removed(page, "lines", True)
+    may_be_removed(page, "line 120", False)  # said under the name that this page has now
 
     page.goto(f"{gateway.web}/r/{room}#7-{'x' * 12}")
     expect(page.locator("#log .error")).to_contain_text("earlier numbering")
