@@ -13,7 +13,7 @@ def tell(what: str, share: float) -> None:
 
 
 def test_each_two_doors_have_a_latency(bench: Bench) -> None:
-    report = bench("latency", "--rate", "100", "--seconds", "0.2")
+    report = bench("latency", "--rate", "100", "--seconds", "0.4")  # twice what is expected below
     assert [(pair["writer"], pair["reader"]) for pair in report["pairs"]] == [
         ("tcp", "tcp"),
         ("tcp", "web"),
