@@ -14,6 +14,8 @@ from gateway.core.protocol.wire import Wire
 from gateway.core.rooms.log import RoomLog
 from gateway.core.stats.counters import Counters
 
+Stretch = tuple[int, int]
+"""Neighbouring parts of a share: from one index up to, not including, another."""
 SHARE_BYTES = 65536
 """Bytes that one reader is offered per turn. A single message may be longer."""
 
@@ -38,19 +40,25 @@ class Share:
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         self.size = len(self.data)
         self._messages = messages
-        self._by_author: dict[int, list[int]] = {}
+        self._by_author: dict[int, list[Stretch]] = {}
         self._starts: list[int] = []
         self._view = memoryview(b"")
 
-    def places(self, author: int) -> list[int]:
-        """The indexes of the author's parts, in order."""
+    def stretches_of(self, author: int) -> list[Stretch]:
+        """The author's parts, in order: what somebody has said in one go is one stretch."""
         if not self._by_author:
-            for index, each in enumerate(self._messages, len(self.parts) - self.count):
-                self._by_author.setdefault(each.author, []).append(index)
+            first = end = len(self.parts) - self.count
+            last = self._messages[0].author if self._messages else author
+            for each in self._messages:
+                if each.author != last:
+                    self._by_author.setdefault(last, []).append((first, end))
+                    first, last = end, each.author
+                end += 1
+            self._by_author.setdefault(last, []).append((first, end))
         return self._by_author.get(author, [])
 
-    def joined(self, stretches: list[tuple[int, int]]) -> bytes:
-        """The parts of these stretches, joined; a stretch goes from one index up to, not including, another."""
+    def joined(self, stretches: list[Stretch]) -> bytes:
+        """The parts of these stretches, joined."""
         if not self._starts:
             self._starts, self._view = [0, *accumulate(map(len, self.parts))], memoryview(self.data)
         starts, view = self._starts, self._view
@@ -72,15 +80,15 @@ class Excerpt:
             end = max(end, 1)  # it is told of the gap, also when its last message is in there
         self.source = source
         self._counters = counters
-        self._stretches: list[tuple[int, int]] = []
+        self._stretches: list[Stretch] = []
         first = count = 0
-        for place in source.places(author) if author else ():
-            if place >= end:
+        for own, rest in source.stretches_of(author) if author else ():
+            if own >= end:
                 break
-            if place > first:
-                self._stretches.append((first, place))
-                count += place - first
-            first = place + 1
+            if own > first:
+                self._stretches.append((first, own))
+                count += own - first
+            first = rest
         if end > first:
             self._stretches.append((first, end))
             count += end - first

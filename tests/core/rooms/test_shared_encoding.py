@@ -33,8 +33,9 @@ def test_each_gets_what_the_others_said_in_order(seed: int, monkeypatch: pytest.
     order: list[tuple[str, str]] = []
     for _ in range(ROUNDS):
         for name in chance.choices(list(peers), k=chance.randrange(8)):
-            order.append((name, f"{len(order)} {'x' * chance.randrange(30)}".rstrip()))
-            world.terminals.line(peers[name].session, order[-1][1].encode())
+            for _ in range(chance.choice((1, 1, 4))):
+                order.append((name, f"{len(order)} {'x' * chance.randrange(30)}".rstrip()))
+                world.terminals.line(peers[name].session, order[-1][1].encode())
         for peer in peers.values():
             if chance.random() < 0.3:
                 peer.reads(chance.choice([0, 1, 7, 50, 400]))
