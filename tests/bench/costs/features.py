@@ -16,9 +16,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from gateway.core.address import Remote
 from gateway.core.hub import Hub
 from gateway.core.protocol.message import Door
 from gateway.core.rooms.fanout import Member, Room
@@ -26,17 +25,14 @@ from gateway.core.rooms.group_commit import GroupCommit
 from gateway.core.sessions.rate_limit import RateLimit
 from gateway.core.sessions.session import Session
 from gateway.tcp.connection import Connection
-from gateway.tcp.connection_limits import ConnectionLimits
-from gateway.tcp.door import TerminalDoor
-from gateway.tcp.server import READ, Server
 from tests.bench.costs import readme
-from tests.bench.costs.instructions import LINES_A_TICK, READERS, TICKS, NoServer, counted_by, room_of
+from tests.bench.costs.instructions import counted_by
+from tests.bench.costs.works import LINE, LINES_A_TICK, READERS, TICKS, all_talk, room_of
 from tests.core.world import World
 
 WITH, WITHOUT = "with ", "without "
 WARM_UP = 12
 """Rounds before the one that counts: the interpreter adapts changed functions, and what calls them, anew."""
-LINE = b"a line as people write it, and not a word of it is long\n"
 
 
 class Cut(NamedTuple):
@@ -113,37 +109,9 @@ def _without(function: Callable[..., object], cuts: Sequence[Cut]) -> object:
     return made[function.__name__]
 
 
-class LoudSocket:
-    """A socket from which `said` is received, and that takes everything."""
-
-    def __init__(self) -> None:
-        self.said = b""
-
-    def recv(self, size: int) -> bytes:
-        return self.said
-
-    def send(self, data: bytes) -> int:
-        return len(data)
-
-    def getsockname(self) -> tuple[str, int]:
-        return "127.0.0.1", 9999
-
-
 def lines_from_a_socket(world: World) -> Callable[[], None]:
     """A terminal that says some lines in every tick to those who are in the world."""
-    sock = LoudSocket()
-    server = cast(Server, NoServer())
-    door = TerminalDoor(Door.TCP, server, world.terminals, ConnectionLimits(0, 0))
-    connection = Connection(door, cast(Any, sock), Remote("127.0.0.1"))
-    sock.said = LINE * LINES_A_TICK
-    world.later(3.0)
-
-    def work() -> None:
-        for _ in range(TICKS):
-            connection.ready(READ)
-            world.run()
-
-    return work
+    return all_talk(world, 1, LINE * LINES_A_TICK, TICKS)
 
 
 def do_all(library: str) -> None:

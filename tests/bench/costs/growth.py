@@ -43,7 +43,7 @@ from gateway.errors import JournalError
 from gateway.journal.sqlite import SqliteJournal
 from gateway.process.gc_policy import GcPolicy
 from tests.bench.costs import readme
-from tests.bench.costs.instructions import Sink
+from tests.bench.costs.works import Sink
 from tests.bench.side_by_side.works import loaded, read_until_quiet
 from tests.core.world import World
 

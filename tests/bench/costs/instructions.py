@@ -1,9 +1,7 @@
 """How many instructions of the processor a delivery takes, or a newcomer, counted by valgrind's callgrind.
 
 Time on a shared machine varies by tens of per cent, the number of instructions by a few in a thousand: a change that
-makes a delivery dearer by 5 % is seen at once, and no other process disturbs it. The hub is the real one, from a
-terminal's line or a browser's frame to the bytes handed to every reader's transport; the journal is in memory, the
-transports only count, and nothing waits.
+makes a delivery dearer by 5 % is seen at once, and no other process disturbs it. What is counted stands in works.py.
 
 `python -m tests.bench.costs.instructions` prints the figures and compares them with the baseline, and with `--write`
 makes them the baseline: do that, and say why in the commit, when a change is worth what it costs, or has made things
@@ -23,27 +21,16 @@ import ctypes
 import gc
 import os
 import platform
+import sqlite3
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
 import msgspec
 
-from gateway.core.address import Remote
-from gateway.core.protocol.message import Door
-from gateway.core.protocol.wire import FRAME, PLAIN
-from gateway.core.sessions.session import Arrival
-from gateway.tcp.connection import Connection
-from gateway.tcp.connection_limits import ConnectionLimits
-from gateway.tcp.door import TerminalDoor
-from gateway.tcp.server import READ, Server
-from tests.bench.costs.visits import browsers
-from tests.core.world import Peer, World
-from tests.fakes import RecordingTransport
+from tests.bench.costs.works import ALONE, works
 from tests.suite.programs import PROGRAMS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,13 +38,7 @@ BASELINE = Path(__file__).with_name("instructions.json")
 SOURCE = Path(__file__).with_name("instructions.c")
 TOLERANCE = 0.03
 FOREIGN_TOLERANCE = 0.25
-READERS = 100
-LINES_A_TICK = 4
-POURED = 32
-TICKS = 6
-NEWCOMERS = 16
 PATIENCE = 150.0
-ALONE = "lines of a terminal alone"
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -86,148 +67,8 @@ def interpreter() -> str:
     """This interpreter, as far as it decides how many instructions something takes."""
     flags = sysconfig.get_config_var("OPT") or ""
     built = f"{platform.python_implementation()} {platform.python_version()} {platform.python_compiler()} {flags}"
-    return f"{built} {platform.machine()} msgspec {msgspec.__version__}".replace("  ", " ")
-
-
-class Sink(RecordingTransport):
-    """A transport that takes everything and keeps nothing."""
-
-    def send(self, data: bytes) -> int:
-        return len(data)
-
-
-def reader(world: World, door: Door) -> Peer:
-    """Somebody in the lobby whose transport is a sink."""
-    sink = Sink()
-    if door is Door.TCP:
-        session = world.terminals.connect(sink, PLAIN, Arrival(door, "127.0.0.1", terminal=True))
-        return Peer(world, session, sink)
-    peer = Peer(world, world.hub.connect(sink, FRAME, Arrival(door, "127.0.0.1")), sink)
-    peer.asks(type="hello")
-    return peer
-
-
-def room_of(door: Door, readers: int) -> World:
-    """A hub with so many readers behind one door, at rest."""
-    world = World(messages_per_second=0.0)
-    for _ in range(readers):
-        reader(world, door)
-    return world
-
-
-def says(world: World, lines: int, ticks: int) -> Callable[[], None]:
-    """A terminal that says so many lines in every tick."""
-    writer = reader(world, Door.TCP)
-    world.later(3.0)
-    batch = [f"a line as people write it, number {number}" for number in range(lines)]
-
-    def work() -> None:
-        for _ in range(ticks):
-            writer.says(*batch)
-
-    return work
-
-
-def pours(world: World, lines: int, ticks: int) -> Callable[[], None]:
-    """A terminal whose lines come together, so many in every tick."""
-    writer = reader(world, Door.TCP)
-    world.later(3.0)
-    batch = [f"a line as people write it, number {number}".encode() for number in range(lines)]
-
-    def work() -> None:
-        for _ in range(ticks):
-            world.terminals.spoke(writer.session)
-            world.terminals.lines(writer.session, batch)
-            world.run()
-
-    return work
-
-
-def asks(world: World, ticks: int) -> Callable[[], None]:
-    """A browser that says something and is told that it was taken."""
-    writer = reader(world, Door.WEB)
-    world.later(3.0)
-    numbers = iter(range(1_000_000))
-
-    def work() -> None:
-        for _ in range(ticks):
-            writer.asks(type="say", room="lobby", id=f"id-{next(numbers)}", text="a line as people write it")
-
-    return work
-
-
-class NoServer:
-    """A selector that waits for nothing, and a timer that never comes."""
-
-    def watch(self, sock: object, events: int, callback: object) -> None:
-        pass
-
-    def later(self, seconds: float, job: Callable[[], None]) -> None:
-        pass
-
-
-class EndedSocket:
-    """A socket whose peer reads everything and has nothing more to send."""
-
-    def recv(self, size: int) -> bytes:
-        return b""
-
-    def send(self, data: bytes) -> int:
-        return len(data)
-
-    def getsockname(self) -> tuple[str, int]:
-        return "127.0.0.1", 9999
-
-    def close(self) -> None:
-        pass
-
-
-def come_and_go(world: World, newcomers: int) -> Callable[[], None]:
-    """So many terminals that come together, wait to be greeted, and leave."""
-    door = TerminalDoor(Door.TCP, cast(Server, NoServer()), world.terminals, ConnectionLimits(0, 0))
-
-    def work() -> None:
-        here: list[Connection] = []
-        for _ in range(newcomers):
-            remote = Remote("127.0.0.1")
-            assert door.admission.enter() is None and door.admit(remote) is None
-            here.append(Connection(door, cast(Any, EndedSocket()), remote))
-        world.later(0.2)
-        for connection in here:
-            assert connection.session.greeted
-            connection.ready(READ)
-        world.later(0.2)
-        assert not world.hub.sessions
-
-    return work
-
-
-def yardstick() -> None:
-    """What never changes: calls, attributes, dictionaries, lists, bytes and arithmetic."""
-    table: dict[int, bytes] = {}
-    for number in range(300):
-        table[number % 97] = b"%d:%s" % (number, table.get(number % 89, b"")[:8])
-        if number % 11 == 0:
-            pieces = [piece.strip() for piece in b" ".join(table.values()).split(b":")]
-            table[number % 97] = max(pieces, key=len)[:16]
-
-
-def works() -> dict[str, Callable[[], None]]:
-    """What is counted, by name."""
-    many = f"{READERS} terminals"
-    return {
-        "nothing": lambda: None,
-        "yardstick": yardstick,
-        ALONE: says(room_of(Door.TCP, 0), LINES_A_TICK, TICKS),
-        f"{POURED} lines together of a terminal alone": pours(room_of(Door.TCP, 0), POURED, TICKS),
-        f"lines to {many}": says(room_of(Door.TCP, READERS), LINES_A_TICK, TICKS),
-        f"lines to {READERS} browsers": says(room_of(Door.WEB, READERS), LINES_A_TICK, TICKS),
-        f"single lines to {many}": says(room_of(Door.TCP, READERS), 1, TICKS),
-        "frames of a browser alone": asks(room_of(Door.WEB, 0), TICKS),
-        "terminals that come and go": come_and_go(room_of(Door.TCP, 0), NEWCOMERS),
-        "browsers that come and go": browsers(room_of(Door.WEB, 0), NEWCOMERS),
-        "a browser that comes and goes alone": browsers(room_of(Door.WEB, 0), 1),
-    }
+    libraries = f"msgspec {msgspec.__version__} SQLite {sqlite3.sqlite_version}"
+    return f"{built} {platform.machine()} {libraries}".replace("  ", " ")
 
 
 def do_all(library: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from gateway.core.protocol.message import Door
 from gateway.core.rooms.fanout import Member
 from tests.bench.costs.features import FEATURES, WITH, WITHOUT, Cut, lines_from_a_socket, main, ratios, taken_out
-from tests.bench.costs.instructions import LINES_A_TICK, TICKS, room_of
+from tests.bench.costs.works import LINES_A_TICK, TICKS, room_of
 
 READERS = 3
 

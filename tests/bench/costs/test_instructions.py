@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.bench.costs.instructions import ALONE, Baseline, baseline, count, dearer
+from tests.bench.costs.instructions import Baseline, baseline, count, dearer
+from tests.bench.costs.works import ALONE
 
 COUNTS = {"yardstick": 1000, ALONE: 2000, "lines to 100 terminals": 4000}
 BEFORE = Baseline("this one", COUNTS)
