@@ -251,37 +251,46 @@ class Clock:
 
 Item = TypeVar("Item")
 
+TOGETHER = 0.001
+"""Seconds."""
+
 
 class Delay(Generic[Item]):
     """Does one `job` for each of many items, so many seconds after it was added. Because all wait equally long they
-    stand in a queue that needs one timer, instead of a function and a place in the heap for each."""
+    stand in a queue that needs one timer, instead of a function and a place in the heap for each. Those added within
+    TOGETHER count as added at once, so that a crowd's share one number."""
 
-    __slots__ = ("_clock", "_job", "_queue", "_seconds", "_waits")
+    __slots__ = ("_added", "_clock", "_items", "_job", "_seconds", "_waits")
 
     def __init__(self, clock: Clock, seconds: float, job: Callable[[Item], object]) -> None:
         self._clock = clock
         self._seconds = seconds
         self._job = job
-        self._queue: deque[tuple[float, Item]] = deque()
+        self._items: deque[Item] = deque()
+        self._added: deque[float] = deque()
+        """When each item was added, in monotonic seconds."""
         self._waits = False
         """Whether a timer is set."""
 
     def add(self, item: Item) -> None:
         """Do the job for `item` in `seconds` or soon after. Nothing is cancelled, as with `Clock.later`."""
-        self._queue.append((self._clock.now() + self._seconds, item))
+        now, added = self._clock.now(), self._added
+        added.append(added[-1] if added and now - added[-1] < TOGETHER else now)
+        self._items.append(item)
         if not self._waits:
             self._waits = True
             self._clock.later(self._seconds, self._run)
 
     def _run(self) -> None:
-        queue, now = self._queue, self._clock.now()
+        items, added, now = self._items, self._added, self._clock.now()
         try:
-            while queue and queue[0][0] <= now:
-                self._job(queue.popleft()[1])
+            while added and added[0] + self._seconds <= now:
+                added.popleft()
+                self._job(items.popleft())
         finally:  # a job that fails takes nothing from those behind it
-            self._waits = bool(queue)
-            if queue:
-                self._clock.later(queue[0][0] - now, self._run)
+            self._waits = bool(added)
+            if added:
+                self._clock.later(added[0] + self._seconds - now, self._run)
 
 
 SLICE = 200

@@ -373,3 +373,9 @@ def ascii_folded() -> dict[int, str]:
 def ascii_skeletons_folded() -> dict[int, str]:
     """ASCII to the folded skeleton of its skeleton, for `str.translate`."""
     return {code: folded_skeleton(look) for code, look in _ascii_skeletons().items()}
+
+
+@cache
+def ascii_small_skeletons() -> list[tuple[str, str]]:
+    """The ASCII characters besides capitals that look like something else, with their skeletons."""
+    return [(chr(code), look) for code, look in ascii_folded().items() if look != chr(code) and not 65 <= code <= 90]

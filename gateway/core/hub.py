@@ -32,7 +32,7 @@ from gateway.core.ports.cluster import SESSION_BITS, Alone, Cluster
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Feed, Journal, Memory, NoFeed
 from gateway.core.ports.ledger import Measure
-from gateway.core.ports.transport import Transport
+from gateway.core.ports.transport import Arrival, Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye, Notice
 from gateway.core.protocol.message import Door, Kind, Message, PasteSize
@@ -56,7 +56,7 @@ from gateway.core.sessions.rate_limit import Limits, Payments, RateLimit
 from gateway.core.sessions.remote_people import RemotePeople
 from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.sanctions import Sanctions, standing_of, words_of
-from gateway.core.sessions.session import Arrival, Session
+from gateway.core.sessions.session import Session
 from gateway.core.stats.recent import Statistics
 from gateway.errors import JournalError, Refusal
 
@@ -139,12 +139,12 @@ class Hub:
         """A new session under a guest name, in no room yet."""
         number = self._next_number
         self._next_number += 1
-        nick = self.nicks.guest()
-        session = Session(number, nick, arrival, transport, wire, self._delivery, self.stats.counters)
-        now = self.clock.now()
-        session.begin(self.clock.wall(), now, now + ANNOUNCE_AFTER)
+        now, wall = self.clock.now(), self.clock.wall()
+        session = Session(
+            number, "", arrival, transport, wire, self._delivery, self.stats.counters, wall, now, now + ANNOUNCE_AFTER
+        )
+        session.call(self.nicks.take_guest(session))
         self.sessions[number] = session
-        self.nicks.take(nick, session)
         self.stats.came(session, len(self.sessions))
         self.directory.settle(session)
         return session

@@ -18,7 +18,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
 from gateway import wording
@@ -107,8 +107,7 @@ class Acceptor:
             elif address in self.proxies:
                 self._waiting.add(Introduction(self, entrance, sock, address, optional=door.forwards(address)))
             else:
-                # Many may come from one address: they share its text.
-                self.let_in(entrance, sock, Remote(canonical(address) or address))
+                self.let_in(entrance, sock, remote_at(address))
 
         return accepted
 
@@ -168,6 +167,12 @@ class Acceptor:
         for introduction in list(self._waiting):
             introduction.give_up(wording.STOPPING)
         self._handshakes.close()
+
+
+@lru_cache(1024)
+def remote_at(address: str) -> Remote:
+    """The peer at an address. Many may come from one: they share its text."""
+    return Remote(canonical(address) or address)
 
 
 def _to_plain(door: Name, sock: socket.socket, remote: Remote, first: bytes, last: bool) -> bytes | None:

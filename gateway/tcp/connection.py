@@ -22,22 +22,21 @@ from functools import partial
 from typing import Protocol
 
 from gateway import wording
-from gateway.core.address import Remote, host_and_port
+from gateway.core.address import host_and_port
 from gateway.core.clock import Delay
-from gateway.core.doors.terminal import Terminals
+from gateway.core.doors.terminal import Terminals, reached_at
 from gateway.core.hub import Hub
-from gateway.core.ports.transport import Kernel, Traits
+from gateway.core.ports.transport import Arrival, Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.line_style import UNSET
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import Lines
-from gateway.core.sessions.session import Arrival
 from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, LineBuffer, ReadAhead, TooLong, pause_of
-from gateway.tcp.server import READ, WRITE, Server
+from gateway.tcp.server import READ, WRITE, OwnKey, Server
 from gateway.tcp.tcp_info import kernel_of, local_end
 from gateway.tcp.telnet.line_discipline import Discipline
 from gateway.tcp.telnet.parser import Telnet
-from gateway.tcp.wrong_door import answer_to, opened, undecided, without_mark
+from gateway.tcp.wrong_door import answer_to, is_chat, opened, undecided, without_mark
 
 log = logging.getLogger(__name__)
 
@@ -66,28 +65,26 @@ class Shared(Protocol):
     def gone(self, connection: "Connection") -> None: ...
 
 
-class Connection:
+class Connection(OwnKey):
     """A `core.ports.transport.Transport` over one non-blocking socket."""
 
-    __slots__ = ("_ahead", "_broken", "_discipline", "_ended", "_events", "_first", "_hearing_since",
-                 "_last_words", "_lost", "_queue", "_reached_at", "_shut", "_sock", "_turn_asked", "closed",
-                 "door", "lines", "session")  # fmt: skip
-    encrypted = False  # tcp.tls_connection
+    __slots__ = ("_ahead", "_broken", "_discipline", "_ended", "_first", "_hearing_since", "_last_words", "_lost",
+                 "_queue", "_shut", "_turn_asked", "closed", "door", "lines", "session")  # fmt: skip
+    ends_silently = True  # without close_notify (tcp.tls_connection)
 
-    def __init__(self, door: Shared, sock: socket.socket, remote: Remote) -> None:
-        self.door, self._sock, self.lines = door, sock, LineBuffer()
+    def __init__(self, door: Shared, sock: socket.socket, arrival: Arrival) -> None:
+        super().__init__(sock)
+        self.door, self.lines = door, LineBuffer()
         self._queue: list[bytes | TooLong] | None = None  # lines that the session does not take yet, the next one last
         self._ahead = door.nothing_ahead  # what came behind those lines
         self._hearing_since: float | None = None  # monotonic: the peer is heard out, and nothing is written to it
         self._discipline: Discipline | None = None  # what stands between bytes and lines, if anything
-        self._events = 0
         self._first: bytes | None = b""  # while it may still be another protocol; None once that is decided
         self._ended = self._broken = self._lost = self._shut = self._turn_asked = self.closed = False
         """The peer has stopped sending; sending to it has failed; it was reset or is dead; our side is shut down."""
         self._last_words: bytes | None = None  # set once we are closing: what is still to be written
-        self._reached_at = None if remote.proxy is not None else (local_end(sock) or (None, 0))[0]
-        arrival = Arrival(door.door, *remote[:2], encrypted=self.encrypted or remote.encrypted, terminal=True)
-        self.session = door.terminals.connect(self, door.wire, arrival, self._reached_at)
+        local = None if arrival.proxy is not None else (local_end(sock) or (None, 0))[0]
+        self.session = door.terminals.connect(self, door.wire, arrival, local)
         if door.door is Door.TELNET:
             self._discipline = Discipline(self)
             self._discipline.begin()
@@ -102,19 +99,18 @@ class Connection:
         return self.transmit(data) if self._discipline is None else self._discipline.send(data)
 
     def transmit(self, data: bytes) -> int:
-        """Write to the socket, past the discipline: the number of bytes it took. When it can take more, the discipline
-        is asked for its rest, then the hub."""
+        """Write to the socket, past the discipline: the bytes it took. Later the discipline is asked, then the hub."""
         if self._broken or self.closed:
             return len(data)
         try:
-            taken = self._sock.send(data)
+            taken = self.sock.send(data)
         except (BlockingIOError, InterruptedError):
             taken = 0
         except OSError as problem:
             self._break(problem)
             return len(data)
         if taken < len(data):
-            self._watch(self._events | WRITE)
+            self._watch(self.events | WRITE)
         return taken
 
     def resume(self) -> None:
@@ -125,15 +121,18 @@ class Connection:
 
     def close(self, closing: CloseReason, words: str) -> None:
         """See `core.ports.transport.Transport`. What the session is still owed is written first."""
-        self.say_last(self.session.owed, EXPELLED_LINGER if closing in EXPELLED else LINGER)
+        linger = EXPELLED_LINGER if closing in EXPELLED else LINGER
+        silent = self.ends_silently and not self.session.owed and self._discipline is None
+        done = self._ended and self.session.closed and silent
+        self.finish() if done else self.say_last(self.session.owed, linger)
 
     def kernel(self) -> Kernel | None:
         """See `core.ports.transport.Transport`."""
-        return None if self.closed else kernel_of(self._sock)
+        return None if self.closed else kernel_of(self.sock)
 
     def traits(self) -> Traits:
         """See `core.ports.transport.Transport`."""
-        traits = Traits(local=None if (local := local_end(self._sock)) is None else host_and_port(*local))
+        traits = Traits(local=None if (local := local_end(self.sock)) is None else host_and_port(*local))
         return traits if self._discipline is None else self._discipline.add_to(traits)
 
     def say_last(self, words: bytes, linger: float = LINGER) -> None:
@@ -152,24 +151,24 @@ class Connection:
             self._watch(0)
             self._drop_input()
             self.closed = True
-            self._sock.close()
+            self.sock.close()
             self.door.gone(self)
 
     def ready(self, mask: int) -> None:
         """The selector's callback. A failure here ends this connection only."""
         try:
-            if mask & WRITE and self._events & WRITE:
+            if mask & WRITE and self.events & WRITE:
                 self._writable()
-            if mask & READ and self._events & READ:
+            if mask & READ and self.events & READ:
                 self._readable()
         except Exception:
             self._failed()
 
-    __call__ = ready  # the selector keeps the connection itself: a bound method would take 64 bytes for each
+    __call__ = ready
 
     def _writable(self) -> None:
         if self._last_words is None:
-            self._watch(self._events & ~WRITE)
+            self._watch(self.events & ~WRITE)
             if self._discipline is None or self._discipline.drain():
                 self.pump()
         elif not self._shut:
@@ -179,10 +178,10 @@ class Connection:
 
     def _shut_down(self) -> None:
         self._shut = True
-        self._watch(self._events & ~WRITE)
+        self._watch(self.events & ~WRITE)
         try:
             if not self._ended:
-                self._sock.shutdown(socket.SHUT_WR)
+                self.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._broken = True
         if self._ended and self.session.closed:
@@ -192,10 +191,10 @@ class Connection:
 
     def _readable(self) -> None:
         if self.session.held and not self._ahead.has_room:  # others may have taken the room since it was watched
-            self._watch(self._events & ~READ)
+            self._watch(self.events & ~READ)
             return
         try:
-            data = self._sock.recv(RECEIVE_BYTES if self._discipline is None else RECEIVE_TELNET_BYTES)
+            data = self.sock.recv(RECEIVE_BYTES if self._discipline is None else RECEIVE_TELNET_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as problem:
@@ -209,7 +208,7 @@ class Connection:
 
     def _end_of_input(self) -> None:
         self._ended = True
-        self._watch(self._events & ~READ)
+        self._watch(self.events & ~READ)
         if self._last_words is not None:
             if self._shut:
                 self.finish()
@@ -220,11 +219,14 @@ class Connection:
             self._receive(without_mark(self._first))
         self.session.end_input()
         self._heard_out()
-        self._take_turn()
+        done = self._discipline is None and not self.session.held and not self._waiting()
+        self._last_line() if done else self._take_turn()
 
     def _heard(self, data: bytes) -> None:
         self.session.received(len(data))
-        undecided_yet = self._first is not None and undecided(self._first + data)
+        first = None if self._first is None else self._first + data
+        chat = first is None or is_chat(first)
+        undecided_yet = first is not None and not chat and undecided(first)
         if undecided_yet or data.endswith(b"\r"):
             self.door.server.later(ENTER_SECONDS, partial(self._unfollowed, self.session.bytes_in))
         if self.session.tap is not None:
@@ -234,15 +236,15 @@ class Connection:
         if script and self._hearing_since is None and self.door.hub.rate_limit.rate:
             self._hearing_since = self.session.last_input
             self.door.first_pauses.add(self)
-        if self._first is not None:
-            self._first += data
-            if undecided_yet and (self._discipline is None or b"\xff" not in self._first[1:]):
-                if not self._first.startswith(b"\xff"):
+        if first is not None:
+            self._first = first
+            if undecided_yet and (self._discipline is None or b"\xff" not in first[1:]):
+                if not first.startswith(b"\xff"):
                     self.door.terminals.spoke(self.session)
                 return
-            if self._knocks_at_wrong_door(self._first):
+            if not chat and self._knocks_at_wrong_door(first):
                 return
-            data, self._first = without_mark(self._first), None
+            data, self._first = first if chat else without_mark(first), None
         if self._waiting():
             self._ahead = self._ahead.add(data)
         else:
@@ -262,7 +264,7 @@ class Connection:
 
     def _knocks_at_wrong_door(self, first: bytes) -> bool:
         """Close a peer whose first bytes are another protocol's, with the fitting words; return whether that was so."""
-        answer = answer_to(first, lambda: self.door.terminals.greeting.ways_in.page(self._reached_at))
+        answer = answer_to(first, lambda: self.door.terminals.greeting.ways_in.page(reached_at(self.session)))
         if answer is not None:
             self.door.hub.disconnect(self.session, CloseReason.WRONG_DOOR)
             self.say_last(answer)
@@ -296,14 +298,12 @@ class Connection:
             self.door.terminals.spoke(self.session)
         self.lines.feed(text)
 
-    def pump(self) -> None:
-        """See `Line`."""
+    def pump(self) -> None:  # see `Line`
         if self.session.blocked:
             self.door.hub.pump(self.session)
 
-    def greet(self) -> None:
-        """Greet the peer now, unless it has been greeted."""
-        self.door.terminals.greet(self.session, self._reached_at)
+    def greet(self) -> None:  # see `Line`
+        self.door.terminals.greet(self.session)
 
     def _waiting(self) -> bool:  # input that the session has not taken
         return self._queue is not None or self._ahead.held is not None or self.lines.pending()
@@ -325,7 +325,7 @@ class Connection:
             return
         now = self.door.hub.clock.now()
         left = self.session.last_input + pause_of(self.session.bytes_in, self._waiting()) - now
-        enough = (self._events & READ and left <= CLOCK_GRAIN) or now - self._hearing_since >= HEAR_OUT_SECONDS
+        enough = (self.events & READ and left <= CLOCK_GRAIN) or now - self._hearing_since >= HEAR_OUT_SECONDS
         if enough or self.session.choked or not self.door.hub.rate_limit.rate:
             self._heard_out()
         else:
@@ -362,7 +362,7 @@ class Connection:
         waiting = self._waiting()
         if not self._ended:
             reads = self._ahead.has_room if session.held else not waiting
-            self._watch(self._events | READ if reads else self._events & ~READ)
+            self._watch(self.events | READ if reads else self.events & ~READ)
         if waiting and not session.held:
             self.resume()
         elif self._ended and not session.held:
@@ -389,10 +389,10 @@ class Connection:
 
     def _watch(self, events: int) -> None:
         """Register for events. Never raises: it is called within the hub's tick, which serves all other peers too."""
-        if events != self._events and not self.closed:
-            self._events = events
+        if events != self.events and not self.closed:
+            self.events = events
             try:
-                self.door.server.watch(self._sock, events, self)
+                self.door.server.watch(self.sock, events, self)
             except (OSError, ValueError, KeyError) as problem:  # descriptor gone, or no kernel memory
                 log.warning(wording.LOG_CANNOT_WATCH, self.session.id, self.session.address, problem)
                 self._broken = self._lost = True

@@ -1,10 +1,12 @@
 """A terminal door: accepts netcat (`tcp`) or telnet (`telnet`) connections for the hub."""
 
 import socket
+from functools import lru_cache
 
 from gateway.core.address import Remote
 from gateway.core.clock import Delay
 from gateway.core.doors.terminal import Terminals
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door
@@ -15,6 +17,12 @@ from gateway.tcp.lines import SHORT_PAUSE_SECONDS, Allowance, ReadAhead
 from gateway.tcp.server import Server
 from gateway.tcp.tls_connection import TlsConnection, TlsSocket
 from gateway.tls import TlsSession
+
+
+@lru_cache(1024)
+def arrival_of(door: Door, remote: Remote, encrypted: bool) -> Arrival:
+    """What a terminal's door knows of a peer. Those that come from one address share it."""
+    return Arrival(door, remote.address, remote.proxy, encrypted=encrypted, terminal=True)
 
 
 class TerminalDoor:
@@ -45,11 +53,11 @@ class TerminalDoor:
 
     def arrived(self, sock: socket.socket, remote: Remote) -> None:
         """See `tcp.acceptor.DoorServer`."""
-        Connection(self, sock, remote)
+        Connection(self, sock, arrival_of(self.door, remote, remote.encrypted))
 
     def arrived_by_tls(self, sock: socket.socket, tls: TlsSession, remote: Remote) -> None:
         """See `tcp.acceptor.DoorServer`."""
-        TlsConnection(self, TlsSocket(sock, tls), remote)
+        TlsConnection(self, TlsSocket(sock, tls), arrival_of(self.door, remote, True))
 
     def withdrawn(self, remote: Remote) -> None:
         """See `tcp.acceptor.DoorServer`."""

@@ -12,6 +12,8 @@ because of these facts about the kernel and real peers:
   reason an event may be stale when its turn comes: callbacks check that their connection is still open.
 - An epoll or kqueue descriptor is itself pollable: another loop can wait for `fileno()` and call `poll`. That is how
   the server runs nested in asyncio; alone it runs in `run`. select and poll have no descriptor and only run alone.
+- `selectors` makes a key for each socket, 80 bytes, that says what a connection itself knows. So a connection is its
+  `OwnKey`, where the system has epoll; everything else is registered as with every selector.
 - One busy peer must not starve the others: `poll` handles at most EVENTS_PER_POLL of what select returned and keeps
   the rest for the next call; it selects again only when nothing is left. (Selecting afresh each time and taking the
   first few would serve the same few for ever.)
@@ -22,6 +24,7 @@ The selector's map is the registry of all sockets that wait for something, as in
 import contextlib
 import errno
 import logging
+import select
 import selectors
 import socket
 import sys
@@ -56,12 +59,63 @@ SELECTORS: dict[str, str] = {
 }
 
 
+class OwnKey:
+    """Reads like a `selectors.SelectorKey` of its socket, and is itself what is called with the ready `events`."""
+
+    __slots__ = ("events", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.events = 0
+
+    @property
+    def fileobj(self) -> socket.socket:
+        """As in a SelectorKey."""
+        return self.sock
+
+    @property
+    def data(self) -> "OwnKey":
+        """As in a SelectorKey."""
+        return self
+
+    def __call__(self, mask: int) -> None:
+        raise NotImplementedError
+
+
+if sys.platform == "linux":
+
+    class LeanEpoll(selectors.EpollSelector):
+        """An EpollSelector that also takes sockets that have an `OwnKey`."""
+
+        masks = (0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT)
+        """By the events of `selectors`."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self._keys: dict[int, object] = self._fd_to_key  # type: ignore[attr-defined]
+            self._epoll: select.epoll = self._selector  # type: ignore[attr-defined]
+
+        def keep(self, descriptor: int, events: int, key: OwnKey) -> None:
+            """Register, modify or (events 0) unregister. Raises OSError."""
+            if descriptor not in self._keys:
+                if events:
+                    self._epoll.register(descriptor, self.masks[events])
+                    self._keys[descriptor] = key
+            elif events:
+                self._epoll.modify(descriptor, self.masks[events])
+            else:
+                del self._keys[descriptor]
+                self._epoll.unregister(descriptor)
+
+
 def new_selector(name: str) -> selectors.BaseSelector:
     """The selector with that name from SELECTORS. Raises StartError if the system does not have it."""
     kind = getattr(selectors, SELECTORS[name], None)
     if kind is None:
         has = ", ".join(known for known, of in SELECTORS.items() if hasattr(selectors, of))
         raise StartError(wording.NO_SELECTOR.format(name=name, has=has))
+    if sys.platform == "linux" and kind is selectors.EpollSelector:
+        return LeanEpoll()
     selector: selectors.BaseSelector = kind()
     return selector
 
@@ -71,6 +125,7 @@ class Server:
 
     def __init__(self, selector: selectors.BaseSelector, later: Later | None = None) -> None:
         self.selector = selector
+        self._keep = selector.keep if sys.platform == "linux" and isinstance(selector, LeanEpoll) else None
         self.timers = Timers()
         self.later: Later = later or self._later
         self.listeners: list[Listener] = []
@@ -142,7 +197,9 @@ class Server:
     def watch(self, sock: socket.socket, events: int, callback: Callback) -> None:
         """Call `callback` when any of `events` is ready; 0 = never: the socket is not registered."""
         descriptor = sock.fileno()
-        if descriptor not in self._registered:
+        if self._keep is not None and isinstance(callback, OwnKey):
+            self._keep(descriptor, events, callback)
+        elif descriptor not in self._registered:
             if events:
                 self.selector.register(sock, events, callback)
         elif events:
@@ -178,8 +235,8 @@ class Server:
         for listener in self.listeners:
             listener.close()
         for key in list(self.selector.get_map().values()):
-            self.selector.unregister(key.fileobj)
             if isinstance(key.fileobj, socket.socket):
+                self.watch(key.fileobj, 0, key.data)
                 key.fileobj.close()
         self.selector.close()
 

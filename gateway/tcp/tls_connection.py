@@ -15,7 +15,7 @@ import errno
 import socket
 import ssl
 
-from gateway.core.address import Remote
+from gateway.core.ports.transport import Arrival
 from gateway.tcp.connection import Connection, Shared
 from gateway.tcp.server import READ, WRITE
 from gateway.tls import RECORD_BYTES, TlsSession
@@ -116,13 +116,13 @@ class TlsConnection(Connection):
 
     __slots__ = ("_reading_on",)
 
-    encrypted = True
-    _sock: TlsSocket
+    ends_silently = False
+    sock: TlsSocket
 
-    def __init__(self, door: Shared, sock: TlsSocket, remote: Remote) -> None:
+    def __init__(self, door: Shared, sock: TlsSocket, arrival: Arrival) -> None:
         self._reading_on = False
         """Whether `_read_on` is going to be called."""
-        super().__init__(door, sock, remote)
+        super().__init__(door, sock, arrival)
 
     def transmit(self, data: bytes) -> int:
         """See `Connection`."""
@@ -133,22 +133,22 @@ class TlsConnection(Connection):
     def _mind_the_rest(self) -> None:
         """Ask for room for a record of which a part is left."""
         if self._broken:
-            self._sock.tls.take()
-        elif not self.closed and self._sock.tls.outgoing:
-            self._watch(self._events | WRITE)
+            self.sock.tls.take()
+        elif not self.closed and self.sock.tls.outgoing:
+            self._watch(self.events | WRITE)
 
     def _writable(self) -> None:
         try:
-            if not self._sock.flush():
+            if not self.sock.flush():
                 return
         except OSError as problem:
             self._break(problem)
-            self._sock.tls.take()
+            self.sock.tls.take()
         super()._writable()
 
     def _shut_down(self) -> None:
         try:
-            if not self._broken and not self._sock.leave():
+            if not self._broken and not self.sock.leave():
                 return  # the selector is still asked for room
         except OSError as problem:
             self._break(problem)
@@ -165,7 +165,7 @@ class TlsConnection(Connection):
         self._look_for_pending()
 
     def _look_for_pending(self) -> None:
-        if self._events & READ and not self._reading_on and self._sock.pending:
+        if self.events & READ and not self._reading_on and self.sock.pending:
             self._reading_on = True
             self.door.server.later(0, self._read_on)
 

@@ -90,10 +90,13 @@ _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
 """Fatal handshake_failure (RFC 8446, 6)."""
 
 
+def is_chat(first: bytes) -> bool:
+    """Whether the first bytes are a chat's at a glance, so that neither of the next three need be asked."""
+    return _CHAT.match(first) is not None
+
+
 def undecided(first: bytes) -> bool:
     """Whether more bytes than `first` are needed to tell which protocol a connection speaks."""
-    if _CHAT.match(first):
-        return False
     if len(first) < len(SIGNATURE) and SIGNATURE.startswith(first):
         return True
     if opened(first):
@@ -116,8 +119,6 @@ def opened(first: bytes) -> bool:
 def answer_to(first: bytes, page: Callable[[], str]) -> bytes | None:
     """The farewell for a peer whose first bytes, no longer `undecided`, are another protocol's; None for a chat peer.
     `page` returns in words where the chat page is."""
-    if _CHAT.match(first):
-        return None
     line, _ = _first_line(first)
     whole_input = _LEADING.sub(b"", first, count=1)
     request = _REQUEST.fullmatch(line)

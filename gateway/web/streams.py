@@ -18,13 +18,13 @@ from gateway import wording
 from gateway.core import name_rules
 from gateway.core.doors.join import Greeting, Position, join
 from gateway.core.hub import Hub
-from gateway.core.ports.transport import Kernel, Traits
+from gateway.core.ports.transport import Arrival, Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import RAW, ServerSentEvents, Wire
 from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.registry import RECENT_MESSAGES
-from gateway.core.sessions.session import Arrival, Session
+from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 from gateway.web.http.client_address import agent_of, check_open, kernel_of, local_of, traits_of
 from gateway.web.http.protocol import HttpConnection, is_secure, remote_of

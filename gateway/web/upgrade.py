@@ -17,9 +17,9 @@ from typing import cast
 
 from aiohttp import web
 
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
-from gateway.core.sessions.session import Arrival
 from gateway.errors import Refusal
 from gateway.web.http.client_address import Caller, ClientAddresses, agent_of
 from gateway.web.http.header_lists import speaks

@@ -30,12 +30,12 @@ from gateway.core.address import Remote
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
-from gateway.core.ports.transport import Kernel, Traits
+from gateway.core.ports.transport import Arrival, Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, TEXT
 from gateway.core.sanitize import LINE_BYTES
-from gateway.core.sessions.session import Arrival, Session
+from gateway.core.sessions.session import Session
 from gateway.web.http import strict_frames
 from gateway.web.http.client_address import Caller, ClientAddresses, kernel_of, local_of, traits_of
 from gateway.web.http.strict_frames import StrictFrames

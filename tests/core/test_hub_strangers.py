@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.core.doors import post
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, PLAIN
@@ -16,7 +17,6 @@ from gateway.core.rooms import search_query
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS
 from gateway.core.sessions import rate_limit
 from gateway.core.sessions.identity import IDENTITY_SECONDS
-from gateway.core.sessions.session import Arrival
 from gateway.core.stats.recent import KEPT
 from tests.core.nodes import Nodes
 from tests.core.world import Peer, World

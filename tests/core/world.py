@@ -16,9 +16,10 @@ from gateway.core.ports.cluster import Cluster
 from gateway.core.ports.index import Index
 from gateway.core.ports.journal import Feed, Journal, Person
 from gateway.core.ports.ledger import Ledger
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
-from gateway.core.sessions.session import Arrival, Session
+from gateway.core.sessions.session import Session
 from gateway.errors import JournalError, LostTail
 from gateway.journal.memory import MemoryJournal
 from tests.fakes import Listeners, Passwords, RecordingTransport, StandingClock, new_hub

@@ -12,7 +12,7 @@ import uvloop
 from gateway.errors import StartError
 from gateway.tcp import server as module
 from gateway.tcp.listener import Accepted, Listener
-from gateway.tcp.server import READ, Server, new_selector
+from gateway.tcp.server import READ, WRITE, OwnKey, Server, new_selector
 from tests.tcp.house import LOCALHOST, Reception
 
 
@@ -185,3 +185,37 @@ def test_a_selector_that_this_system_lacks_is_told_with_those_it_has() -> None:
     lacking = "epoll" if hasattr(selectors, "KqueueSelector") else "kqueue"
     with pytest.raises(StartError, match=rf"no {lacking}; --selector may be auto, .*poll, select"):
         new_selector(lacking)
+
+
+class Echoing(OwnKey):
+    """A socket that is its own key, and notes what it was called with."""
+
+    __slots__ = ("masks",)
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.masks: list[int] = []
+
+    def __call__(self, mask: int) -> None:
+        self.masks.append(mask)
+
+
+@pytest.mark.parametrize("name", ["auto", "poll", "select"])
+def test_a_socket_that_is_its_own_key_is_called_for_what_it_waits_for(name: str) -> None:
+    server, (near, far) = Server(new_selector(name)), socket.socketpair()
+    key = Echoing(near)
+    far.send(b"x")
+
+    def called(events: int) -> list[int]:
+        key.events, key.masks = events, []
+        server.watch(near, events, key)
+        server.poll()
+        return key.masks
+
+    assert [called(READ), called(READ | WRITE), called(WRITE), called(0), called(0)] == [
+        [READ], [READ | WRITE], [WRITE], [], [],
+    ]  # fmt: skip
+    called(READ)
+    server.close()
+    assert near.fileno() < 0
+    far.close()

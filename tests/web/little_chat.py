@@ -11,10 +11,11 @@ from gateway.core.doors.post import Post, Posting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.events import told
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, frame
-from gateway.core.sessions.session import Arrival, Session
+from gateway.core.sessions.session import Session
 from gateway.journal.memory import MemoryJournal
 from gateway.web.http.request import answered
 from tests.core.world import Gated

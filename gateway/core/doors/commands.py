@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+import msgspec
+
 from gateway import wording
 from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
@@ -48,8 +50,7 @@ FAR = 10**18
 _LOGIN = re.compile(r"/login(?!\S)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class CommandCall:
+class CommandCall(msgspec.Struct, frozen=True):
     """One use of a command. `words` is what followed its name, `member` the room it was typed in, if any."""
 
     hub: Hub

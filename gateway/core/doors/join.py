@@ -32,7 +32,7 @@ def show_history(hub: Hub, session: Session, past: Past, shape: type[History] = 
     is sent wherever it changes, and before the first message if that is not from today."""
     shown = [as_msg(message) for message in past.messages]
     if session.wire.objects:
-        own = said_by(session, past.messages) or UNSET
+        own = said_by(session, past.messages) or UNSET if session.author else UNSET
         session.tell(shape(past.room, shown, past.more, own))
         return
     today = day(hub.clock.wall())

@@ -19,7 +19,7 @@ from gateway.core.doors.post import say_at_length
 from gateway.core.doors.who import serve_whois
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.ports.transport import Transport
+from gateway.core.ports.transport import Arrival, Transport
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Error, Notice, error_event
 from gateway.core.protocol.message import Door
@@ -27,7 +27,7 @@ from gateway.core.protocol.wire import Lines, besides
 from gateway.core.rooms.fanout import Member, talks_in
 from gateway.core.rooms.history import Past, Range
 from gateway.core.rooms.registry import LOBBY
-from gateway.core.sessions.session import Arrival, Session
+from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
 GREET_AFTER = 0.1
@@ -61,7 +61,7 @@ class Terminals:
         self._drafts = hub.pastes.drafts
         self._questions: dict[Session, str] = {}
         """Words that may be meant as commands, until it is known that they came alone."""
-        self._silent: Delay[tuple[Session, str | None]] = Delay(hub.clock, GREET_AFTER, lambda who: self.greet(*who))
+        self._silent: Delay[Session] = Delay(hub.clock, GREET_AFTER, self.greet)
         serve_whois(hub)
 
     def connect(self, transport: Transport, wire: Lines, arrival: Arrival, local: str | None = None) -> Session:
@@ -70,7 +70,7 @@ class Terminals:
         session = self.hub.connect(transport, wire.at(self.greeting.ways_in.address(local)), arrival)
         self.hub.enter(session, self.hub.rooms[LOBBY])
         if arrival.door is not Door.TELNET:  # there the greeting waits until it is known what the terminal can do
-            self._silent.add((session, local))
+            self._silent.add(session)
         return session
 
     def heard(self, session: Session) -> None:
@@ -244,16 +244,15 @@ class Terminals:
             session.note_told(words)
             session.tell(Notice(words))
 
-    def greet(self, session: Session, local: str | None) -> None:
-        """Greet the session and show it the room's last messages, unless it was greeted or has spoken first. `local`:
-        see `connect`."""
+    def greet(self, session: Session) -> None:
+        """Greet the session and show it the room's last messages, unless it was greeted or has spoken first."""
         member = talks_in(session)
         if session.closed or session.greeted or member is None:
             return
         session.greet()
         here = besides(member.room.count) + "."
         if member.room.count == 1:
-            here = f"{here}\n{self.greeting.ways_in.invitation(local)}".rstrip()
+            here = f"{here}\n{self.greeting.ways_in.invitation(reached_at(session))}".rstrip()
         hint = wording.GREETING_HINT_NETCAT if session.door is Door.TCP else wording.GREETING_HINT_TELNET
         session.tell(Notice(wording.GREETING.format(nick=session.nick, room=member.room.name, here=here, hint=hint)))
         if self.greeting.motd:
@@ -268,3 +267,9 @@ class Terminals:
             member.room.attach(member)
 
         self.hub.history.read(LOBBY, Range(limit=TERMINAL_RECENT)).then(read)
+
+
+def reached_at(session: Session) -> str | None:
+    """The address at which the peer reached us; None where a proxy is connected to us instead, or nobody any more."""
+    local = session.transport.traits().local if session.proxy is None else None
+    return None if local is None else local.rpartition(":")[0].strip("[]")

@@ -1,12 +1,28 @@
 """The transport's port: one peer's connection as the core sees it, and what a transport sees of its session.
 
-`Kernel` and `Traits` are what the kernel and a door know of a connection. Chat itself has no use for them; they are
-asked for when somebody looks at the connection.
+`Arrival` is what a door knows when a connection begins. `Kernel` and `Traits` are what the kernel and the door know of
+it later. Chat itself has no use for those; they are asked for when somebody looks at the connection.
 """
 
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """What a door knows of a peer at the start. `proxy` is the address of the proxy that reported `address`; None: the
+    peer itself is connected to us. `agent` is the program at the other end, as it names itself; `encrypted`: the
+    connection is protected by TLS; `terminal`: it talks in lines, in one room at a time, whatever its door."""
+
+    door: Door
+    address: str
+    proxy: str | None = None
+    agent: str | None = None
+    encrypted: bool = False
+    terminal: bool = False
 
 
 class Kernel(NamedTuple):

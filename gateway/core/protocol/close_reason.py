@@ -47,6 +47,8 @@ class CloseReason(Enum):
     """Too many connections from one address."""
     REPLACED = "replaced", 4505
 
+    __hash__ = object.__hash__  # an enumeration's own is written in Python
+
     def __init__(self, word: str, code: int, said: str | None = None) -> None:
         self.word = word
         self.code = code

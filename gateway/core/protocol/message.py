@@ -13,6 +13,8 @@ class Door(StrEnum):
     WEB = "web"
     HTTP = "http"
 
+    __hash__ = str.__hash__  # an enumeration's own is written in Python; doors are keys of many tables
+
 
 class Kind(StrEnum):
     """What a message is: something said, or something done (`/me waves`)."""

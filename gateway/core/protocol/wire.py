@@ -171,6 +171,7 @@ class Lines:
         self._page = page
         self._at: dict[str, Lines] = {}
         self._timed: TimedLines | None = None
+        self._objects = self._for_programs()
 
     def at(self, page: str) -> "Lines":
         """The same format for readers who find the web door at `page`: those at one place share what is encoded."""
@@ -189,6 +190,9 @@ class Lines:
         return self
 
     def for_programs(self) -> Wire:
+        return self._objects
+
+    def _for_programs(self) -> Wire:
         return JsonObjects("bot", ended, self)
 
     def for_people(self) -> Wire:
@@ -235,7 +239,7 @@ class RawLines(Lines):
 class LineFrames(Lines):
     """Subprotocol chat.v1.text: each line in one WebSocket text frame, without its end."""
 
-    def for_programs(self) -> Wire:
+    def _for_programs(self) -> Wire:
         return JsonObjects("frame", frame, self)
 
     def message(self, message: Message) -> bytes:

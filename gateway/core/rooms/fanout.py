@@ -146,7 +146,7 @@ def members_of(session: Session) -> list[Member]:
 
 def said_by(session: Session, messages: Sequence[Message]) -> list[int]:
     """The numbers of those messages that the peer has said."""
-    authors = session.authors if messages else ()
+    authors = session.authors
     return [message.seq for message in messages if message.identity in authors]
 
 
@@ -279,7 +279,8 @@ class Room:
             listed = [*listed, *islice(others, MEMBERS_LISTED - len(listed))]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
-        own = said_by(session, self.log.last(OWN_LOOKED_AT)) or UNSET
+        # Most have just come, and have said nothing that would have to be looked for.
+        own = said_by(session, self.log.last(OWN_LOOKED_AT)) or UNSET if session.author else UNSET
         head, topic = self.log.head, self.topic
         return Joined(self.name, self.epoch, self.first, head, recovered, topic, self.count, listed, read, own)
 

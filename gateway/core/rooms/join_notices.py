@@ -49,6 +49,7 @@ class JoinNotices:
 
     def _announce(self, member: Member) -> None:
         session, room = member.session, member.room
+        session.is_known()
         if room.members.get(session) is not member or session.ending:
             return
         known = room.attendance.first(member)

@@ -122,7 +122,8 @@ class Attendance(Generic[Known]):
             people = self.people(MEMBERS_LISTED)
             for each in people:
                 self.first(each).listed_as = each.session.nick
-            self._list = [Listed(each.session.nick, each.session.door) for each in people]
+            # JSON of an enumeration's member takes four times as long as of its text.
+            self._list = [Listed(each.session.nick, str(each.session.door)) for each in people]
         return self._list
 
     def here(self, session: Session) -> list[Known]:

@@ -8,7 +8,7 @@ it afterwards (`core.sessions.remote_people`), and a guest name, which the serve
 again if it was taken.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from gateway import wording
@@ -163,18 +163,29 @@ class Nicknames:
 
     def guest(self) -> str:
         """A free guest name. Raises Refusal when all are taken."""
-        for _ in range(DRAWS):
-            nick = name_rules.guest(self._random_bits(16))
-            if not self.held(nick):
-                return nick
-        for nick in map(name_rules.guest, range(GUESTS)):
-            if not self.held(nick):
+        free = next((nick for nick in self._guests() if not self.held(nick)), None)
+        if free is None:
+            raise Refusal(Code.FULL, wording.NO_GUEST_NAME, retry_ms=30_000)
+        return free
+
+    def take_guest(self, holder: Holder) -> str:
+        """Give the holder a free guest name, and return it. Raises Refusal when all are taken."""
+        for nick in self._guests():
+            if self.claim(nick, holder):
                 return nick
         raise Refusal(Code.FULL, wording.NO_GUEST_NAME, retry_ms=30_000)
 
+    def _guests(self) -> Iterator[str]:
+        """Guest names to try: some that are drawn, then all of them in order."""
+        for _ in range(DRAWS):
+            yield name_rules.guest(self._random_bits(16))
+        yield from map(name_rules.guest, range(GUESTS))
+
     def _is_kept_from(self, nick: str, holder: Holder) -> bool:
+        if not self._owners:
+            return False
         own = holder.account.casefold() if isinstance(holder, Identity) else ""
-        return bool(self._owners) and any(self._owners.get(key, own) != own for key in name_rules.keys(nick))
+        return any(self._owners.get(key, own) != own for key in name_rules.keys(nick))
 
     def absence(self, nick: str, holder: Holder | None) -> str:
         """Why nobody is found under that nick, in words."""

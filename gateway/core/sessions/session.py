@@ -14,17 +14,15 @@ This file is below rooms: it sees its members only as `RoomReading`s, and `core.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
-import msgspec
-
 from gateway.core.address import counted_as
 from gateway.core.answer import Answer
 from gateway.core.delivery import Delivery
-from gateway.core.ports.transport import RoomReading, Transport, Watcher
+from gateway.core.ports.transport import Arrival, RoomReading, Transport, Watcher
 from gateway.core.protocol.events import Event, error_event
 from gateway.core.protocol.line_style import UNSET, Preferences
 from gateway.core.protocol.message import Door
@@ -41,19 +39,6 @@ READS = 500
 """Rooms of which a person's place is remembered; those read longest ago are forgotten first."""
 OWED_BYTES = 65536
 """Bytes of output owed to one session above which its input is held and room-wide events are left out."""
-
-
-class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """What a door knows of a peer at the start. `proxy` is the address of the proxy that reported `address`; None: the
-    peer itself is connected to us. `agent` is the program at the other end, as it names itself; `encrypted`: the
-    connection is protected by TLS; `terminal`: it talks in lines, in one room at a time, whatever its door."""
-
-    door: Door
-    address: str
-    proxy: str | None = None
-    agent: str | None = None
-    encrypted: bool = False
-    terminal: bool = False
 
 
 class Identity:
@@ -125,27 +110,22 @@ class Session:
 
     number: int
     nick: str
-    arrival: InitVar[Arrival]
+    arrival: Arrival
     transport: Transport
     wire: Wire
     _delivery: Delivery
     counters: Counters
-    door: Door = field(init=False)
-    address: str = field(init=False)
-    counted_as: str | None = field(init=False)  # see `Remote.counted_as`
-    proxy: str | None = field(init=False)
-    agent: str | None = field(init=False)
-    encrypted: bool = field(init=False)
-    terminal: bool = field(init=False)
-    echo: bool = field(init=False)  # whether own messages come back. For terminals they do not, at first
     connected_at: int = 0  # milliseconds since 1970 UTC
-    author: str = ""  # the identity of what is said now, once something is; `sign` returns it in any case
-    announce_at: float = 0.0  # monotonic seconds from which the session's join is announced
     last_input: float = 0.0  # when the peer last sent something, in monotonic seconds
+    announce_at: float = 0.0  # monotonic seconds from which the session's join is announced
+    door: Door = field(init=False)  # the arrival's, as the next two: these are asked for with each message
+    terminal: bool = field(init=False)
+    counted_as: str | None = field(init=False)  # see `Remote.counted_as`
+    echo: bool = field(init=False)  # whether own messages come back. For terminals they do not, at first
+    author: str = ""  # the identity of what is said now, once something is; `sign` returns it in any case
     last_line: float = float("-inf")
     """`last_input` as it was when the last line of a terminal was handled."""
-    told_once: tuple[str, ...] = ()
-    """Texts that a terminal is told only once, and has been told."""
+    told_once: tuple[str, ...] = ()  # texts that a terminal is told only once, and has been told
     paid_until: float = 0.0
     """Monotonic seconds up to which the session has used its rate (`core.sessions.rate_limit`), while it has no
     identity."""
@@ -173,11 +153,30 @@ class Session:
     bytes_out: int = 0
     skipped: int = 0  # messages the session was told it missed
 
-    def __post_init__(self, arrival: Arrival) -> None:
-        self.door, self.address, self.proxy = arrival.door, arrival.address, arrival.proxy
-        self.agent, self.encrypted = arrival.agent, arrival.encrypted
+    def __post_init__(self) -> None:
+        arrival = self.arrival
+        self.door, self.terminal, self.echo = arrival.door, arrival.terminal, not arrival.terminal
         self.counted_as = counted_as(arrival.address, arrival.proxy)
-        self.terminal, self.echo = arrival.terminal, not arrival.terminal
+
+    @property
+    def address(self) -> str:
+        """See `Arrival`."""
+        return self.arrival.address
+
+    @property
+    def proxy(self) -> str | None:
+        """See `Arrival`."""
+        return self.arrival.proxy
+
+    @property
+    def agent(self) -> str | None:
+        """See `Arrival`."""
+        return self.arrival.agent
+
+    @property
+    def encrypted(self) -> bool:
+        """See `Arrival`."""
+        return self.arrival.encrypted
 
     @property
     def id(self) -> str:
@@ -205,10 +204,6 @@ class Session:
             self.author = self.own_id
         return self.author
 
-    def begin(self, wall: int, now: float, announce_at: float) -> None:
-        """It begins at `wall` (ms since 1970), `now` in monotonic seconds; announce it from `announce_at` on."""
-        self.connected_at, self.last_input, self.announce_at = wall, now, announce_at
-
     def over(self) -> None:
         """The session has ended: nothing is sent or taken any more."""
         self.closed = self.blocked = True
@@ -231,7 +226,7 @@ class Session:
         self.identity, self.author = identity, identity.id
 
     def is_known(self) -> None:
-        """The peer was connected a moment ago: its join need not be announced."""
+        """The peer was connected a moment ago, or has been for long enough: its next join need not wait."""
         self.announce_at = 0.0
 
     def log_in(self, operator: Operator | None) -> None:
@@ -242,6 +237,11 @@ class Session:
     def rooms(self) -> Mapping[str, RoomReading]:
         """What the session reads, by the names of the rooms."""
         return self._rooms or {} if self.room is None else {self.room.place[0]: self.room}
+
+    @property
+    def room_names(self) -> tuple[str, ...]:
+        """The names of those rooms."""
+        return tuple(self._rooms or ()) if self.room is None else (self.room.place[0],)
 
     def enter(self, name: str, reading: RoomReading) -> None:
         """Read the room of that name; a terminal talks there from now on, and has left where it was."""

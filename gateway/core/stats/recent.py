@@ -58,15 +58,13 @@ class RecentEvents:
 
     def note(self, session: int, event: str, detail: str) -> None:
         """Note an event that happened just now."""
-        self._add(Happening(self._clock.wall(), session, event, detail))
+        self.last += 1
+        self._ring.append(Happening(self._clock.wall(), session, event, detail))
 
     def came(self, session: Session) -> None:
         """A session has begun just now."""
-        self._add(Happening(session.connected_at, session.number, "came", session.door))
-
-    def _add(self, happening: Happening) -> None:
         self.last += 1
-        self._ring.append(happening)
+        self._ring.append(Happening(session.connected_at, session.number, "came", session.door))
 
     def refused(self, door: Door, address: str, closing: CloseReason) -> None:
         """A connection was rejected."""
@@ -149,7 +147,7 @@ class RecentlyClosed:
                 session.number,
                 session.nick,
                 session.door,
-                tuple(session.rooms)[:ROOMS_KEPT],
+                session.room_names[:ROOMS_KEPT],
                 session.address,
                 session.agent,
                 session.connected_at,

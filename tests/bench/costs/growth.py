@@ -36,9 +36,9 @@ from gateway.bench.report import Chart, as_table
 from gateway.bench.verdict import client_frame, split_frames
 from gateway.core.answer import Answer
 from gateway.core.ports.journal import Expired, Page
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import PLAIN
-from gateway.core.sessions.session import Arrival
 from gateway.errors import JournalError
 from gateway.journal.sqlite import SqliteJournal
 from gateway.process.gc_policy import GcPolicy

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from gateway.core.address import Remote
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
-from gateway.core.sessions.session import Arrival
 from gateway.journal.disk import Disk
 from gateway.journal.epoch import Tail, new_seed
 from gateway.journal.fts5 import IndexStore
@@ -22,7 +22,7 @@ from gateway.journal.schema import upgrade
 from gateway.journal.store import Store
 from gateway.tcp.connection import Connection
 from gateway.tcp.connection_limits import ConnectionLimits
-from gateway.tcp.door import TerminalDoor
+from gateway.tcp.door import TerminalDoor, arrival_of
 from gateway.tcp.server import READ, Server
 from tests.bench.costs.visits import browsers
 from tests.core.world import Peer, World
@@ -149,7 +149,8 @@ class LoudSocket:
 def all_talk(world: World, talkers: int, said: bytes, ticks: int) -> Callable[[], None]:
     """Terminals in one room, each of which sends that in every tick."""
     door = TerminalDoor(Door.TCP, cast(Server, NoServer()), world.terminals, ConnectionLimits(0, 0))
-    here = [Connection(door, cast(Any, LoudSocket(said)), Remote("127.0.0.1")) for _ in range(talkers)]
+    arrival = Arrival(Door.TCP, "127.0.0.1", terminal=True)
+    here = [Connection(door, cast(Any, LoudSocket(said)), arrival) for _ in range(talkers)]
     world.later(3.0)
 
     def work() -> None:
@@ -221,7 +222,7 @@ def come_and_go(world: World, newcomers: int) -> Callable[[], None]:
         for _ in range(newcomers):
             remote = Remote("127.0.0.1")
             assert door.admission.enter() is None and door.admit(remote) is None
-            here.append(Connection(door, cast(Any, EndedSocket()), remote))
+            here.append(Connection(door, cast(Any, EndedSocket()), arrival_of(door.door, remote, False)))
         world.later(0.2)
         for connection in here:
             assert connection.session.greeted

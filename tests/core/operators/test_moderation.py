@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.core.answer import Answer
 from gateway.core.clock import SLICE
@@ -12,11 +13,11 @@ from gateway.core.operators.audit import STRANGERS_BURST, Outcome
 from gateway.core.operators.commands import OPERATOR_COMMANDS, OperatorPrompt
 from gateway.core.operators.whom import Subject
 from gateway.core.ports.ledger import AuditPage, AuditQuery
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN
 from gateway.core.roles import AuditEntry, Operator, Role
-from gateway.core.sessions.session import Arrival
 from gateway.errors import Code, JournalError, Refusal
 from tests.core.world import Peer, World
 from tests.fakes import RecordingTransport
@@ -434,7 +435,7 @@ def test_a_password_goes_only_over_what_nobody_reads(world: World) -> None:
     far = at(world, "10.0.0.4")
     far.says("/login right horse")
     assert far.lines[0].startswith("!! forbidden: a password goes only over TLS") and not book.tried
-    far.session.encrypted = True
+    far.session.arrival = replace(far.session.arrival, encrypted=True)
     far.says("/login x right horse")
     assert book.tried == [("x", "right horse", "10.0.0.4")] and far.session.operator is not None
 

@@ -3,11 +3,11 @@
 import pytest
 
 from gateway.core.operators.whom import BanBy, Subject
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME
 from gateway.core.roles import Operator, Role
-from gateway.core.sessions.session import Arrival
 from tests.core.world import Peer, World
 from tests.fakes import RecordingTransport
 

@@ -5,11 +5,12 @@ import pytest
 from gateway.core.clock import Clock
 from gateway.core.delivery import Delivery
 from gateway.core.ports.ledger import Measure, Sanction
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import PLAIN
 from gateway.core.sessions import sanctions
 from gateway.core.sessions.sanctions import Sanctions, Target, TargetKind
-from gateway.core.sessions.session import Arrival, Session
+from gateway.core.sessions.session import Session
 from gateway.core.stats.counters import Counters
 from gateway.errors import Code, Refusal
 from tests.fakes import RecordingTransport

@@ -134,7 +134,7 @@ def test_a_half_closed_peer_is_not_watched_for_input_any_more(house: House) -> N
     script.says_no_more()
     house.until(lambda: script.session.ending)
 
-    assert connection_of(script.session)._events == WRITE
+    assert connection_of(script.session).events == WRITE
 
 
 def test_lines_that_came_before_a_reset_are_said(house: House) -> None:
@@ -241,7 +241,7 @@ def test_a_closed_connection_takes_everything_and_does_nothing(house: House) -> 
 
 def test_a_stale_event_does_not_touch_the_next_connection_with_that_number(house: House) -> None:
     old = connection_of(house.guest("ana").session)
-    number = old._sock.fileno()
+    number = old.sock.fileno()
     second = house.knocks(b"here\n")
     old.finish()
     house.until(lambda: house.hub.sessions)
@@ -249,7 +249,7 @@ def test_a_stale_event_does_not_touch_the_next_connection_with_that_number(house
     old.ready(READ | WRITE)
     old.finish()
 
-    assert connection_of(session)._sock.fileno() == number
+    assert connection_of(session).sock.fileno() == number
     house.until(lambda: house.said == ["here"] and not second.ended)
 
 

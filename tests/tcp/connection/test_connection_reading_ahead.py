@@ -16,7 +16,7 @@ Build = Callable[..., House]
 
 def reads(guest: Guest) -> bool:
     """Whether more of its input would be read."""
-    return bool(connection_of(guest.session)._events & READ)
+    return bool(connection_of(guest.session).events & READ)
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])

@@ -105,7 +105,7 @@ def test_a_stalled_reader_holds_one_record_and_then_reads_on(tls_house: House, t
         talker.says(f"{number} {line}\n".encode())
     tls_house.until(lambda: len(tls_house.said) == 400)
 
-    assert 0 < len(reader._sock.tls.outgoing) <= RECORD_BYTES + 1024
+    assert 0 < len(reader.sock.tls.outgoing) <= RECORD_BYTES + 1024
     assert reader.session.lag()[0] > 10
     guest.hears(b"399 " + line.encode() + b"\n")
     numbers = [int(each.split()[-2]) for each in guest.heard.split(b"\n") if line.encode() in each]

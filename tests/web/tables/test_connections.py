@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 
 from gateway.core.clock import Clock
@@ -44,7 +45,7 @@ class Told(RecordingTransport):
 
 def join(chat: LittleChat, nick: str, door: Door = Door.TCP, behind: int = 0, address: str = "10.0.0.1") -> Session:
     session = chat.join_nobody(door, behind)
-    session.nick, session.address = nick, address
+    session.nick, session.arrival = nick, replace(session.arrival, address=address)
     return session
 
 
@@ -61,7 +62,8 @@ async def nicks(web: Running, http: Http, **query: Any) -> list[str]:
 async def test_a_row_has_every_column(web: Running, http: Http) -> None:
     await log_in(web, http)
     session = join(web.chat, "ana", behind=9)
-    session.transport, session.agent, session.skipped = Told(41.5), "Firefox", 4
+    session.transport, session.skipped = Told(41.5), 4
+    session.arrival = replace(session.arrival, agent="Firefox")
     web.chat.hub.enter(session, web.chat.hub.rooms["lobby"])
     page = await get(web, http)
     (row,) = page["connections"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 
 from tests.web.admin.test_pages import log_in
 from tests.web.running_door import Running
@@ -16,7 +17,8 @@ from tests.web.tables.test_connections import API, Http, get, join
 async def test_the_table_as_csv_has_no_formulas(web: Running, http: Http) -> None:
     await log_in(web, http)
     for nick, agent in (("ana", "=cmd|' /C calc'!A0"), ("bo", '\uff20"x",\ny'), ("cy", None)):
-        join(web.chat, nick, behind=300).agent = agent
+        session = join(web.chat, nick, behind=300)
+        session.arrival = replace(session.arrival, agent=agent)
     async with http.get(f"{web.url}{API}.csv", params={"sort": "nick", "q": "-cy"}) as answer:
         assert answer.status == 200 and answer.headers["Content-Disposition"].startswith("attachment; filename=")
         ana, bo = csv.DictReader(io.StringIO(await answer.text(), newline=""))
