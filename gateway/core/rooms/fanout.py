@@ -20,7 +20,7 @@ offered twice in a turn.
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, cast
 
 from msgspec import UNSET
 
@@ -272,11 +272,12 @@ class Room:
     def joined(self, session: Session, recovered: bool) -> Joined:
         """The event that describes the room to a session; `recovered`: it missed nothing. Terminals read how many are
         here and not the list: who is in it counts as known by name."""
-        listed = self.attendance.listed() if session.wire.objects else []
+        # Clients, and the types of the protocol, know a list: JSON that is made already is written in its place.
+        listed = cast("list[Listed]", self.attendance.encoded()) if session.wire.objects else []
         # A full list takes nobody else; looking for them costs a crowd.
-        if self.elsewhere and session.wire.objects and len(listed) < MEMBERS_LISTED:
+        if self.elsewhere and session.wire.objects and (here := len(self.attendance.listed())) < MEMBERS_LISTED:
             others = (Listed(nick, door) for nick, door in sorted(self.people_elsewhere().items()))
-            listed = [*listed, *islice(others, MEMBERS_LISTED - len(listed))]
+            listed = [*self.attendance.listed(), *islice(others, MEMBERS_LISTED - here)]
         epoch, seq = ("", 0) if session.identity is None else session.identity.reads.get(self.name, ("", 0))
         read = UNSET if session.identity is None else seq if epoch == self.epoch else 0
         # Most have just come, and have said nothing that would have to be looked for.

@@ -17,9 +17,11 @@ as having left.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from gateway.core.protocol.events import Listed, Presence, Renamed
 from gateway.core.protocol.message import Door
@@ -34,6 +36,8 @@ INTERVAL = 1.0
 CROWD_INTERVAL = 2.0
 GONE_NAMES = 4096
 """Names that left during a crowd and are remembered; the earliest are forgotten first."""
+
+_encode: Callable[[list[Listed]], bytes] = msgspec.json.Encoder().encode
 
 
 class Appearing(Protocol):
@@ -51,12 +55,14 @@ Known = TypeVar("Known", bound=Appearing)
 class Attendance(Generic[Known]):
     """The people in one room, among its `members`. HTTP streams only read and are none."""
 
-    __slots__ = ("_list", "_members", "_nicks", "count")
+    __slots__ = ("_encoded", "_list", "_members", "_nicks", "count")
 
     def __init__(self, members: Mapping[Session, Known]) -> None:
         self._members = members
         self._list: list[Listed] | None = None
         """The last list that was sent, while another would be the same."""
+        self._encoded: msgspec.Raw | None = None
+        """The same list as JSON."""
         self._nicks: list[str] | None = None
         """Everybody's nick, by name, from the first time it is asked for."""
         self.count = 0
@@ -124,7 +130,15 @@ class Attendance(Generic[Known]):
                 self.first(each).listed_as = each.session.nick
             # JSON of an enumeration's member takes four times as long as of its text.
             self._list = [Listed(each.session.nick, str(each.session.door)) for each in people]
+            self._encoded = None
         return self._list
+
+    def encoded(self) -> msgspec.Raw:
+        """The same list as JSON, which is made once for all newcomers that get it."""
+        listed = self.listed()
+        if self._encoded is None:
+            self._encoded = msgspec.Raw(_encode(listed))
+        return self._encoded
 
     def here(self, session: Session) -> list[Known]:
         """The members that are connections of the session's person, the earliest first."""

@@ -9,7 +9,9 @@ import pytest
 from aiohttp import web
 from msgspec import UNSET
 
+from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.close_reason import CloseReason
+from gateway.core.protocol.message import Door
 from gateway.core.roles import Operator, Role
 from gateway.errors import Refusal
 from gateway.web.tables.ask_nodes import Survey
@@ -67,6 +69,11 @@ async def settled(nodes: Nodes, work: Coroutine[Any, Any, T]) -> T:
     return await task
 
 
+def from_there(number: int) -> Arrival:
+    """A terminal at one of some addresses."""
+    return Arrival(Door.TCP, f"10.0.0.{number}", terminal=True)
+
+
 @pytest.fixture
 def nodes() -> Nodes:
     return Nodes()
@@ -79,7 +86,7 @@ def three(nodes: Nodes) -> list[NodeWithTable]:
     for _ in range(40):
         node = made[dice.randrange(3)]
         node.join(
-            owed=b"x" * dice.choice((0, 0, 5, 9)), address=f"10.0.0.{dice.randrange(5)}", skipped=dice.randrange(3)
+            owed=b"x" * dice.choice((0, 0, 5, 9)), arrival=from_there(dice.randrange(5)), skipped=dice.randrange(3)
         )
     return made
 
