@@ -47,6 +47,7 @@ from gateway.process.ready import (
     ready_line,
 )
 from gateway.process.resources import (
+    WallClock,
     connection_limit,
     descriptor_limit,
     lingering_limit,
@@ -105,9 +106,7 @@ class Gateway:
         self._scheme = "http" if self.certificate is None else "https"
         limits = settings.limits
         self.admission = ConnectionLimits(connection_limit(limits.connections), limits.connections_per_ip, part)
-        self.clock = Clock(
-            time.monotonic, lambda: time.time_ns() // 1_000_000, self._schedule, elapsed=seconds_with_sleep
-        )
+        self.clock = Clock(time.monotonic, WallClock(), self._schedule, elapsed=seconds_with_sleep)
         self.journal = self._open_journal()
         self.hub = self._open_hub(token_key, part)
         keep = settings.journal.retention

@@ -102,7 +102,7 @@ class Gate:
         """Why a door rejects newcomers; None when it lets them in."""
         if self.stopping:
             return Denial(CloseReason.DRAINING, wording.STOPPING, ELSEWHERE_MS)
-        if door_of(door) in self._drained:
+        if self._drained and door_of(door) in self._drained:
             return Denial(CloseReason.DRAINING, wording.CLOSED_FOR_NOW, ELSEWHERE_MS)
         if self.maintenance is not None:
             return Denial(CloseReason.MAINTENANCE, self.maintenance, MAINTENANCE_MS)

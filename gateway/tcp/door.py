@@ -45,7 +45,8 @@ class TerminalDoor:
 
     def admit(self, remote: Remote) -> LimitReached | None:
         """See `tcp.acceptor.DoorServer`."""
-        ban = self.hub.bans.refusal(self.hub.bans.on_address(remote.address))
+        bans = self.hub.bans
+        ban = bans.refusal(bans.on_address(remote.address)) if bans.by_id else None
         if ban is not None:
             return LimitReached(CloseReason.BANNED, ban.text)
         closed = self.hub.gate.denial(self.door)

@@ -40,7 +40,7 @@ ALIASES = {"?": "help", "list": "rooms", "names": "who"} | dict.fromkeys(("part"
 ALIASES |= dict.fromkeys(("exit", "bye"), "quit")
 """Commands of other chats, and what they are called here."""
 WHOLE_NAMES = frozenset({"kick", "ban", "redact", "delete"})  # /ki must not close anybody's connection
-_NICK_FIRST = re.compile(r"\[?NICK\b")
+_NICK_FIRST = ("NICK", "[NICK")
 _ADDRESSED = re.compile(r"@?([^\s:,@]+)[:,]?(?=\s|$)")
 """Somebody as people address them in other chats, `@bob`, `bob:` or `bob,`; an IPv6 address has more colons."""
 LINE_DIGITS = 4000
@@ -115,11 +115,12 @@ def run(
     login = None if line.startswith("/") else _LOGIN.search(line)
     name, *more = line[login.start() + 1 if login else 1 :].split(None, 1)
     words = more[0].strip() if more else ""
-    if name.lower() == "w":
+    name = name.lower()
+    if name == "w":
         name = "msg" if words else "who"
-    name, _, given = ALIASES.get(name.lower(), name).partition(" ")
-    found = command(name)
-    if _NICK_FIRST.match(found.usage) and (addressed := _ADDRESSED.match(words)):
+    name, _, given = ALIASES.get(name, name).partition(" ")
+    found = COMMANDS.get(name) or command(name)
+    if found.usage.startswith(_NICK_FIRST) and (addressed := _ADDRESSED.match(words)):
         words = addressed[1] + words[addressed.end() :]
     found.run(CommandCall(hub, operators, session, member, given or words, id))
 

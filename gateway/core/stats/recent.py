@@ -142,14 +142,15 @@ class RecentlyClosed:
     def add(self, session: Session, closing: CloseReason, words: str, now: int) -> None:
         """The session has ended at `now`, ms since 1970; call it while its rooms are still known."""
         self.counts[session.door, closing] += 1
+        arrival = session.arrival
         self.last.append(
             Departure(
                 session.number,
                 session.nick,
                 session.door,
                 session.room_names[:ROOMS_KEPT],
-                session.address,
-                session.agent,
+                arrival.address,
+                arrival.agent,
                 session.connected_at,
                 now,
                 session.messages_in,
@@ -159,7 +160,7 @@ class RecentlyClosed:
                 session.skipped,
                 closing,
                 words[:WORDS_KEPT],
-                session.proxy,
+                arrival.proxy,
             )
         )
 
