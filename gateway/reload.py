@@ -18,6 +18,7 @@ from gateway.config.credentials import ROOT_NAME
 from gateway.config.settings import SETTINGS, AdminSettings, Settings, value_of
 from gateway.core import sanitize
 from gateway.core.address import Networks, named_host
+from gateway.core.connection_limits import ConnectionLimits
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.sign_in import log_out
 from gateway.core.hub import Hub
@@ -29,7 +30,6 @@ from gateway.errors import GatewayError, Refusal
 from gateway.process import logs
 from gateway.process.resources import connection_limit
 from gateway.tcp.acceptor import Acceptor
-from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tls import Certificate
 from gateway.web.app import WebDoor
 

@@ -21,6 +21,7 @@ from gateway.accounts.authenticator import Authenticator, Others
 from gateway.config.settings import Settings
 from gateway.core.address import Networks, host_and_port
 from gateway.core.clock import Clock
+from gateway.core.connection_limits import ConnectionLimits
 from gateway.core.doors.browser import BrowserDoor
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
@@ -60,7 +61,6 @@ from gateway.process.systemd import ServiceManager, passed_sockets
 from gateway.reload import Parts, Reloading, accounts_of, hub_limits, message_of_the_day, neighbours
 from gateway.shutdown import Shutdown
 from gateway.tcp.acceptor import Acceptor
-from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.door import TerminalDoor
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector

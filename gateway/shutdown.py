@@ -16,12 +16,12 @@ from collections.abc import Sequence
 
 from gateway import wording
 from gateway.core.answer import Answer
+from gateway.core.connection_limits import ConnectionLimits
 from gateway.core.hub import Hub
 from gateway.core.operators.drain import send_away
 from gateway.core.sessions.session import Session
 from gateway.listeners import Listeners
 from gateway.tcp.acceptor import Acceptor
-from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.server import Server
 
 HANDSHAKES_SECONDS = 1.0

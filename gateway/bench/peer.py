@@ -15,10 +15,10 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.bench.delivery_check import ExpectedOrder, Heard, Split, client_frame, split_frames, split_lines
 from gateway.bench.machine import LIMIT_ADVICE
 from gateway.bench.plan import BenchError, BenchTarget, number_of, writer_of
 from gateway.bench.reader import Reader
-from gateway.bench.verdict import ExpectedOrder, Heard, Split, client_frame, split_frames, split_lines
 
 DIAL_SECONDS = 10.0
 HEADER_BYTES = 16 << 10

@@ -9,8 +9,8 @@ Whatever a server sends besides the run's messages is counted as `Noise`; texts 
 
 import re
 
+from gateway.bench.delivery_check import CLOSE, PING, PONG, ExpectedOrder, Heard, client_frame, payload, split_frames
 from gateway.bench.plan import Payload
-from gateway.bench.verdict import CLOSE, PING, PONG, ExpectedOrder, Heard, client_frame, payload, split_frames
 
 KEPT = 8
 TELLING = re.compile(rb'^!! |^-- \d+ lines? skipped|"type":"(?:error|gap|bye)"', re.MULTILINE)

@@ -13,11 +13,11 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from gateway.bench.delivery_check import Fault
 from gateway.bench.load import Load, Span
 from gateway.bench.machine import machine_line
 from gateway.bench.peer import LoadConnection, Percentiles, summarise_latency
 from gateway.bench.reader import AuthorReader
-from gateway.bench.verdict import Fault
 
 NAMED_READERS = 5
 PACED_LATENCY_MS = 500.0

@@ -7,9 +7,9 @@ and by whom, is what the verdict asks for; a message of another room's writer is
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from gateway.bench.delivery_check import ExpectedOrder, Fault, Judge, Split, reference
 from gateway.bench.peer import LoadConnection
 from gateway.bench.reader import AuthorReader
-from gateway.bench.verdict import ExpectedOrder, Fault, Judge, Split, reference
 
 
 class BenchRoom:

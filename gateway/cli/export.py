@@ -1,4 +1,4 @@
-"""`gateway export` and `gateway import`: the store as JSON lines (`core.ports.export`), in SQLite or Redis.
+"""`gateway export` and `gateway import`: the store as JSON lines (`core.ports.export_format`), in SQLite or Redis.
 
 The export of a running gateway is that of a backup which it writes for this, so that it is of one moment and the chat
 does not wait for whoever reads it. Of what nodes share in Redis it is not of one moment: what they say meanwhile may be
@@ -27,7 +27,7 @@ from gateway.cli.store import (
     redis_export,
     request,
 )
-from gateway.core.ports.export import ExportLines, Filled, WrongLine, written
+from gateway.core.ports.export_format import ExportLines, Filled, WrongLine, written
 from gateway.core.quantity import short_size
 from gateway.errors import JournalError, StartError, UsageError
 from gateway.journal.backup import LargeFile

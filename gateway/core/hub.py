@@ -51,10 +51,10 @@ from gateway.core.rooms.removals import Removals
 from gateway.core.rooms.replication import Replication
 from gateway.core.sessions.half_closed import HalfClosed
 from gateway.core.sessions.identity import CONNECTIONS, IDENTITY_SECONDS, Identities
+from gateway.core.sessions.identity_registry import IdentityRegistry
 from gateway.core.sessions.nick_holders import Nicknames
 from gateway.core.sessions.rate_limit import Limits, Payments, RateLimit
 from gateway.core.sessions.remote_people import RemotePeople
-from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.sanctions import Sanctions, standing_of, words_of
 from gateway.core.sessions.session import Session
 from gateway.core.stats.recent import Statistics

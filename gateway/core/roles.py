@@ -50,6 +50,17 @@ class Operator(NamedTuple):
                 Code.FORBIDDEN, wording.ROLE_NEEDED.format(least=least.word, name=self.name, role=self.role.word)
             )
 
+    def spare(self, other: "Operator | None", nick: str) -> None:
+        """Raise Refusal unless this operator may act against the connection called `nick`, which `other` has logged in
+        on: nobody acts against themselves, nor against an operator of the same or a higher role. The console may."""
+        if other is None or self.source == "console":
+            return
+        if other == self:
+            raise Refusal(Code.BAD_MESSAGE, wording.THAT_IS_YOU)
+        if other.role >= self.role and other.name != self.name:
+            words = wording.PEER_OF_YOURS.format(nick=nick, name=other.name, role=other.role.word)
+            raise Refusal(Code.FORBIDDEN, words)
+
 
 class AuditEntry(msgspec.Struct, frozen=True):
     """One attempt, done or refused. `number` counts from 1 and is 0 until it is stored; `at` in ms since 1970."""

@@ -1,4 +1,4 @@
-"""Exports of the journal's database, and filling an empty one from an export (the lines: `core.ports.export`).
+"""Exports of the journal's database, and filling an empty one from an export (the lines: `core.ports.export_format`).
 
 Both work on a connection that nobody else uses, one line at a time, so that a million messages take no more memory than
 ten. Filling is one transaction: a wrong line, an interrupt or a kill leaves the database as empty as it was.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import wording
-from gateway.core.ports.export import (
+from gateway.core.ports.export_format import (
     FORMAT,
     AnyLine,
     AuditLine,

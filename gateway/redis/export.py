@@ -1,4 +1,4 @@
-"""Exports of what the nodes share in Redis, and filling an empty Redis (the lines: `core.ports.export`).
+"""Exports of what the nodes share in Redis, and filling an empty Redis (the lines: `core.ports.export_format`).
 
 Unlike a node this works without the script's verbs, on the keys that `server.lua` names, while no node lives.
 
@@ -19,7 +19,7 @@ import redis
 from redis.exceptions import RedisError
 
 from gateway import wording
-from gateway.core.ports.export import (
+from gateway.core.ports.export_format import (
     FORMAT,
     AnyLine,
     AuditLine,

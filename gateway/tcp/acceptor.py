@@ -23,10 +23,10 @@ from typing import NamedTuple, Protocol
 
 from gateway import wording
 from gateway.core.address import Networks, Remote, canonical, host_and_port
+from gateway.core.connection_limits import ConnectionLimits
 from gateway.core.hub import Hub
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door as Name
-from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.proxy_protocol import HEADER_BYTES, Malformed, header
 from gateway.tcp.reject import Answer, Rejections
 from gateway.tcp.server import READ, Server

@@ -34,8 +34,8 @@ from gateway.core.protocol.wire import Lines
 from gateway.tcp.lines import PAUSE_SECONDS, SHORT_PAUSE_SECONDS, LineBuffer, ReadAhead, TooLong, pause_of
 from gateway.tcp.server import READ, WRITE, OwnKey, Server
 from gateway.tcp.tcp_info import kernel_of, local_end
-from gateway.tcp.telnet.line_discipline import Discipline
 from gateway.tcp.telnet.parser import Telnet
+from gateway.tcp.telnet.telnet_session import TelnetSession
 from gateway.tcp.wrong_door import answer_to, is_chat, opened, undecided, without_mark
 
 log = logging.getLogger(__name__)
@@ -68,8 +68,8 @@ class Shared(Protocol):
 class Connection(OwnKey):
     """A `core.ports.transport.Transport` over one non-blocking socket."""
 
-    __slots__ = ("_ahead", "_broken", "_discipline", "_ended", "_first", "_hearing_since", "_last_words", "_lost",
-                 "_queue", "_shut", "_turn_asked", "closed", "door", "lines", "session")  # fmt: skip
+    __slots__ = ("_ahead", "_broken", "_ended", "_first", "_hearing_since", "_last_words", "_lost",
+                 "_queue", "_shut", "_telnet", "_turn_asked", "closed", "door", "lines", "session")  # fmt: skip
     ends_silently = True  # without close_notify (tcp.tls_connection)
 
     def __init__(self, door: Shared, sock: socket.socket, arrival: Arrival) -> None:
@@ -78,7 +78,7 @@ class Connection(OwnKey):
         self._queue: list[bytes | TooLong] | None = None  # lines that the session does not take yet, the next one last
         self._ahead = door.nothing_ahead  # what came behind those lines
         self._hearing_since: float | None = None  # monotonic: the peer is heard out, and nothing is written to it
-        self._discipline: Discipline | None = None  # what stands between bytes and lines, if anything
+        self._telnet: TelnetSession | None = None  # what stands between bytes and lines, if anything
         self._first: bytes | None = b""  # while it may still be another protocol; None once that is decided
         self._ended = self._broken = self._lost = self._shut = self._turn_asked = self.closed = False
         """The peer has stopped sending; sending to it has failed; it was reset or is dead; our side is shut down."""
@@ -86,8 +86,8 @@ class Connection(OwnKey):
         local = None if arrival.proxy is not None else (local_end(sock) or (None, 0))[0]
         self.session = door.terminals.connect(self, door.wire, arrival, local)
         if door.door is Door.TELNET:
-            self._discipline = Discipline(self)
-            self._discipline.begin()
+            self._telnet = TelnetSession(self)
+            self._telnet.begin()
         self._watch(READ)
 
     def send(self, data: bytes) -> int:
@@ -96,10 +96,10 @@ class Connection(OwnKey):
             return len(data)
         if self._hearing_since is not None and self._last_words is None and not self.session.choked:
             return 0  # `look_for_pause` pumps
-        return self.transmit(data) if self._discipline is None else self._discipline.send(data)
+        return self.transmit(data) if self._telnet is None else self._telnet.send(data)
 
     def transmit(self, data: bytes) -> int:
-        """Write to the socket, past the discipline: the bytes it took. Later the discipline is asked, then the hub."""
+        """Write to the socket, past the telnet session: the bytes it took. Later the telnet session is asked, then the hub."""
         if self._broken or self.closed:
             return len(data)
         try:
@@ -122,7 +122,7 @@ class Connection(OwnKey):
     def close(self, closing: CloseReason, words: str) -> None:
         """See `core.ports.transport.Transport`. What the session is still owed is written first."""
         linger = EXPELLED_LINGER if closing in EXPELLED else LINGER
-        silent = self.ends_silently and not self.session.owed and self._discipline is None
+        silent = self.ends_silently and not self.session.owed and self._telnet is None
         done = self._ended and self.session.closed and silent
         self.finish() if done else self.say_last(self.session.owed, linger)
 
@@ -133,12 +133,12 @@ class Connection(OwnKey):
     def traits(self) -> Traits:
         """See `core.ports.transport.Transport`."""
         traits = Traits(local=None if (local := local_end(self.sock)) is None else host_and_port(*local))
-        return traits if self._discipline is None else self._discipline.add_to(traits)
+        return traits if self._telnet is None else self._telnet.add_to(traits)
 
     def say_last(self, words: bytes, linger: float = LINGER) -> None:
         """Write `words`, shut down our side, read until the peer's end, then close."""
         if self._last_words is None and not self.closed:
-            self._last_words = words if self._discipline is None else self._discipline.last_words(words)
+            self._last_words = words if self._telnet is None else self._telnet.last_words(words)
             self._drop_input()
             self._writable()
             self._watch((0 if self._ended else READ) | (0 if self._shut else WRITE))
@@ -169,7 +169,7 @@ class Connection(OwnKey):
     def _writable(self) -> None:
         if self._last_words is None:
             self._watch(self.events & ~WRITE)
-            if self._discipline is None or self._discipline.drain():
+            if self._telnet is None or self._telnet.drain():
                 self.pump()
         elif not self._shut:
             self._last_words = self._last_words[self.transmit(self._last_words) :] if self._last_words else b""
@@ -194,7 +194,7 @@ class Connection(OwnKey):
             self._watch(self.events & ~READ)
             return
         try:
-            data = self.sock.recv(RECEIVE_BYTES if self._discipline is None else RECEIVE_TELNET_BYTES)
+            data = self.sock.recv(RECEIVE_BYTES if self._telnet is None else RECEIVE_TELNET_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as problem:
@@ -219,7 +219,7 @@ class Connection(OwnKey):
             self._receive(without_mark(self._first))
         self.session.end_input()
         self._heard_out()
-        done = self._discipline is None and not self.session.held and not self._waiting()
+        done = self._telnet is None and not self.session.held and not self._waiting()
         self._last_line() if done else self._take_turn()
 
     def _heard(self, data: bytes) -> None:
@@ -238,7 +238,7 @@ class Connection(OwnKey):
             self.door.first_pauses.add(self)
         if first is not None:
             self._first = first
-            if undecided_yet and (self._discipline is None or b"\xff" not in first[1:]):
+            if undecided_yet and (self._telnet is None or b"\xff" not in first[1:]):
                 if not first.startswith(b"\xff"):
                     self.door.terminals.spoke(self.session)
                 return
@@ -280,17 +280,17 @@ class Connection(OwnKey):
         if not self._ahead:
             self._first = None
             self.lines.rest()
-            if self._discipline is not None:
-                self._discipline.rest()
+            if self._telnet is not None:
+                self._telnet.rest()
 
     def _receive(self, data: bytes) -> None:
-        plain = self._discipline is None and data.find(b"\xff") < 0
-        self.receive_text(data) if plain else self._disciplined().receive(data)
+        plain = self._telnet is None and data.find(b"\xff") < 0
+        self.receive_text(data) if plain else self._with_telnet().receive(data)
 
-    def _disciplined(self) -> Discipline:
-        if self._discipline is None:
-            self._discipline = Discipline(self, Telnet(before=self.lines.last_byte))
-        return self._discipline
+    def _with_telnet(self) -> TelnetSession:
+        if self._telnet is None:
+            self._telnet = TelnetSession(self, Telnet(before=self.lines.last_byte))
+        return self._telnet
 
     def receive_text(self, text: bytes) -> None:
         """Take text from which telnet has been removed; of a peer in the line editor, whole lines."""
@@ -312,8 +312,8 @@ class Connection(OwnKey):
         """The next chunk of what was read ahead; after all of it, what a command cut short by the end was."""
         if self._ahead:
             self._receive(self._ahead.take(RECEIVE_TELNET_BYTES))
-        elif self._ended and self._discipline is not None:
-            self.receive_text(self._discipline.rest())
+        elif self._ended and self._telnet is not None:
+            self.receive_text(self._telnet.rest())
 
     def _drop_input(self) -> None:
         self._queue = None
@@ -357,8 +357,8 @@ class Connection(OwnKey):
         self._queue, self.lines.in_pieces = queue or None, terminals.pastes(session)
         if session.closed:
             return
-        if self._discipline is not None or session.preferences is not UNSET:
-            self._disciplined().after_lines()
+        if self._telnet is not None or session.preferences is not UNSET:
+            self._with_telnet().after_lines()
         waiting = self._waiting()
         if not self._ended:
             reads = self._ahead.has_room if session.held else not waiting

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from gateway.core.address import Remote
 from gateway.core.clock import Delay
+from gateway.core.connection_limits import ConnectionLimits, LimitReached
 from gateway.core.doors.terminal import Terminals
 from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.close_reason import CloseReason
@@ -12,7 +13,6 @@ from gateway.core.protocol.events import Bye
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import LINES_OF
 from gateway.tcp.connection import Connection
-from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
 from gateway.tcp.lines import SHORT_PAUSE_SECONDS, Allowance, ReadAhead
 from gateway.tcp.server import Server
 from gateway.tcp.tls_connection import TlsConnection, TlsSocket

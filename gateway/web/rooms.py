@@ -22,7 +22,7 @@ from gateway.core.doors.commands import COMMANDS
 from gateway.core.doors.post import Post, Posting
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
-from gateway.core.operators.redaction import Author, MessagePlace
+from gateway.core.operators.removal_rights import Author, MessagePlace
 from gateway.core.protocol.events import Msg, told, too_fast
 from gateway.core.protocol.wire import as_msg
 from gateway.core.quantity import whole_number

@@ -16,13 +16,14 @@ from aiohttp import web
 
 from gateway import wording
 from gateway.core import name_rules
-from gateway.core.doors.join import Greeting, Position, join
+from gateway.core.doors.join import Greeting, join
 from gateway.core.hub import Hub
 from gateway.core.ports.transport import Arrival, Kernel, Traits
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import RAW, ServerSentEvents, Wire
 from gateway.core.rooms.fanout import Room
+from gateway.core.rooms.history import Position
 from gateway.core.rooms.registry import RECENT_MESSAGES
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal

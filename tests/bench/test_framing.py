@@ -1,4 +1,4 @@
-from gateway.bench.verdict import PING, client_frame, payload, split_frames, split_lines
+from gateway.bench.delivery_check import PING, client_frame, payload, split_frames, split_lines
 
 
 def server_frame(text: bytes) -> bytes:

@@ -1,8 +1,8 @@
 import pytest
 
+from gateway.bench.delivery_check import ExpectedOrder, split_lines
 from gateway.bench.peer import LatencySamples, Percentiles, percentiles, summarise_latency
 from gateway.bench.plan import key_of
-from gateway.bench.verdict import ExpectedOrder, split_lines
 
 
 def test_percentiles_are_by_nearest_rank() -> None:

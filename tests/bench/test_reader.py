@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
+from gateway.bench.delivery_check import TRIM_BYTES, ExpectedOrder, client_frame, split_frames, split_lines
 from gateway.bench.plan import Payload, key_of
 from gateway.bench.reader import AuthorReader, Noise, Reader, skipped_messages
-from gateway.bench.verdict import TRIM_BYTES, ExpectedOrder, client_frame, split_frames, split_lines
 from tests.bench.test_framing import server_frame
 
 TEXTS = Payload(64, "abc123")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.cli.main import main
-from gateway.core.ports.export import ExportLines, WrongLine, written
+from gateway.core.ports.export_format import ExportLines, WrongLine, written
 from gateway.errors import BackplaneError, JournalError
 from gateway.redis.export import RedisExport
 from tests.journal.conftest import Ask, Fill, Say, Texts

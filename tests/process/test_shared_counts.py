@@ -6,9 +6,9 @@ import pytest
 
 from gateway.accounts.authenticator import BucketKind, Key, LoginThrottle
 from gateway.core.address import Remote
+from gateway.core.connection_limits import ConnectionLimits, LimitReached
 from gateway.core.sessions.rate_limit import AddressRate, Limits
 from gateway.process.shared_counts import MARGIN, SharedCounts, SharedKeys
-from gateway.tcp.connection_limits import ConnectionLimits, LimitReached
 from tests.fakes import StandingClock
 
 NOW = 1000.0

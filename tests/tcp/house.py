@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 
 from gateway.core.address import Networks, WaysIn
 from gateway.core.clock import Clock
+from gateway.core.connection_limits import ConnectionLimits
 from gateway.core.doors.join import Greeting
 from gateway.core.doors.terminal import Terminals
 from gateway.core.protocol.message import Door
 from gateway.core.sessions.session import Session
 from gateway.tcp.acceptor import Acceptor
 from gateway.tcp.connection import Connection
-from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.door import TerminalDoor
 from gateway.tcp.reject import Rejections
 from gateway.tcp.server import Server, new_selector

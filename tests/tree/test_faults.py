@@ -76,7 +76,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "T-23 the seventeenth connection of an address": (
         "bridge/proxies/test_proxies.py::test_the_seventeenth_of_an_address_is_refused_with_one_line",
-        "tcp/connection/test_connection_limits.py::test_an_ipv6_network_counts_as_one_address",
+        "core/test_connection_limits.py::test_an_ipv6_network_counts_as_one_address",
     ),
     "T-25 coming and going all the time": (
         "bridge/wire/test_terminal_bytes.py::test_constant_joining_and_leaving_is_news_once_a_second",

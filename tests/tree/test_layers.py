@@ -158,7 +158,7 @@ CORE = (
     {"clock"},
     {"delivery"},
     {"protocol"},
-    {"ports", "gate"},
+    {"ports", "gate", "connection_limits"},
     {"sessions", "stats"},
     {"rooms"},
     {"remote_presence"},

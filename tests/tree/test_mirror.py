@@ -18,7 +18,7 @@ TRIED_BY = {
     "core": {"events", "gate", "message", "transport", "wire"},
     "core/operators": {"assembly", "audit", "roles"},
     "core/rooms": {"idempotency", "join_notices", "post", "join"},
-    "core/sessions": {"nick_holders", "resume"},
+    "core/sessions": {"nick_holders", "identity_registry"},
     "core/stats": {"counters"},
     "journal": {"disk", "epoch", "integrity", "open", "schema", "store"},
     "tcp": {"door"},

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gateway.bench.delivery_check import ExpectedOrder, client_frame, split_frames, split_lines
 from gateway.bench.kinds.series import one_load
 from gateway.bench.load import Progress
 from gateway.bench.machine import (
@@ -26,7 +27,6 @@ from gateway.bench.peer import GatewayDialect, LoadConnection, Percentiles, dial
 from gateway.bench.plan import BenchError, BenchTarget, LoadPlan, Payload
 from gateway.bench.reader import Noise, Reader
 from gateway.bench.report import PERCENTILES, Chart, Report, as_table, latency_cells, limit_lines, limited_by
-from gateway.bench.verdict import ExpectedOrder, client_frame, split_frames, split_lines
 
 HELD_BYTES = 256 << 10
 TURN_SECONDS = 0.1

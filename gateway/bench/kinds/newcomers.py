@@ -17,12 +17,12 @@ from functools import partial
 
 import msgspec
 
+from gateway.bench.delivery_check import CLOSE, client_frame
 from gateway.bench.load import Progress
 from gateway.bench.machine import allow_descriptors, cpu_seconds, machine_line, waiting_seconds
 from gateway.bench.peer import UPGRADE, Dialect, GatewayDialect, Percentiles, dial, percentiles, unreachable
 from gateway.bench.plan import BenchError, BenchTarget
 from gateway.bench.report import PERCENTILES, Chart, as_table, latency_cells, latency_chart, limit_lines, limited_by
-from gateway.bench.verdict import CLOSE, client_frame
 
 READ_BYTES = 64 << 10
 TURN_SECONDS = 0.1

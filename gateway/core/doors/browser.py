@@ -15,7 +15,7 @@ import msgspec
 from gateway import wording
 from gateway.core import name_rules, sanitize
 from gateway.core.doors import commands
-from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, Position, join, show_history, too_many_rooms
+from gateway.core.doors.join import ROOMS_PER_SESSION, Greeting, join, show_history, too_many_rooms
 from gateway.core.doors.post import say_at_length
 from gateway.core.doors.sign_in import rename, take_nick, welcome
 from gateway.core.hub import Hub
@@ -24,7 +24,7 @@ from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.events import Error, Notice, Pong, Read, error_event, too_fast
 from gateway.core.protocol.message import Kind
 from gateway.core.rooms.fanout import Member, member_of
-from gateway.core.rooms.history import Range
+from gateway.core.rooms.history import Position, Range
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
 from gateway.core.sessions.rate_limit import BAD_MESSAGES, BAD_SECONDS
 from gateway.core.sessions.session import OWED_BYTES, Session

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
-import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
@@ -19,7 +18,7 @@ from gateway.core.hub import Hub
 from gateway.core.protocol.events import Ack, History, Notice, PageShown, error_event
 from gateway.core.protocol.wire import as_msg, day
 from gateway.core.rooms.fanout import Member, Room, member_of, said_by, talks_in
-from gateway.core.rooms.history import Past, Range
+from gateway.core.rooms.history import Past, Position, Range
 from gateway.core.sessions.session import Session
 from gateway.errors import Code, JournalError, Refusal
 
@@ -77,13 +76,6 @@ ROOMS_PER_SESSION = 50
 """Rooms a browser session is in at most; a terminal is in one at a time."""
 
 
-class Position(msgspec.Struct, frozen=True):
-    """Where a session stopped reading a room: number `after` of `epoch`."""
-
-    epoch: str
-    after: int
-
-
 @dataclass(slots=True)
 class Greeting:
     """What a new session is told besides its name: `ways_in` is how others can connect, known once the doors listen,
@@ -138,7 +130,7 @@ class _Joining:
         elif self.waits and position and position.epoch == room.epoch and position.after > room.log.head:
             self.waits -= 1  # it has been shown more by a node that was faster than this one
             hub.clock.later(BEHIND_PAUSE, lambda: hub.rooms.open(self.name).then(self.opened))
-        elif position and position.epoch == room.epoch and 0 <= position.after <= room.log.head:
+        elif position and position.continues(room):
             member = _come_in(hub, session, room, position.after, recovered=True, id=self.id)
             if member is not None:
                 hub.removals.tell_resumed(member, position.after)
@@ -188,7 +180,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
             session.tell(error_event(room))
             session.release()
             return
-        known = position.epoch == room.epoch and position.after <= room.log.head
+        known = position.continues(room)
         after = max(position.after if known else 0, room.log.head - MISSED_LINES)
         if known and after > position.after:
             session.tell(Notice(wording.LEFT_OUT.format(count=after - position.after, seq=position.after)))
@@ -201,7 +193,7 @@ def rejoin(hub: Hub, session: Session, name: str, position: Position) -> None:
             session.tell(error_event(past))
         elif not session.closed:
             member = _come_in(hub, session, room, past.messages[-1].seq if past.messages else room.log.head, True, None)
-            if member is not None and position.epoch == room.epoch and 0 < position.after <= room.log.head:
+            if member is not None and position.after and position.continues(room):
                 hub.removals.tell_resumed(member, position.after)
                 again = max(0, position.after - UNSURE_LINES)
                 known = wording.SENT_UP_TO.format(seq=position.after, again=again)

@@ -16,7 +16,7 @@ from gateway.core.sessions.session import Session
 from gateway.errors import Code, Refusal
 
 SETTABLE = frozenset((Door.TCP, Door.TELNET))
-"""The doors whose connections change lines on their way to one peer (`tcp.telnet.line_discipline`)."""
+"""The doors whose connections change lines on their way to one peer (`tcp.telnet.telnet_session`)."""
 IGNORED_NAMES = 100
 AWAY_BYTES = 200
 

@@ -15,13 +15,13 @@ from gateway import __version__, wording
 from gateway.core import name_rules, sanitize
 from gateway.core.address import is_loopback
 from gateway.core.answer import Answer
-from gateway.core.doors.join import ROOMS_PER_SESSION, Position, join, rejoin
+from gateway.core.doors.join import ROOMS_PER_SESSION, join, rejoin
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.protocol.events import Notice, Standing, Welcome, error_event
 from gateway.core.roles import Operator, Role
 from gateway.core.rooms.fanout import members_of
-from gateway.core.rooms.history import HISTORY_MESSAGES
+from gateway.core.rooms.history import HISTORY_MESSAGES, Position
 from gateway.core.rooms.registry import LOBBY, RECENT_MESSAGES
 from gateway.core.sessions.sanctions import standing_of
 from gateway.core.sessions.session import Identity, Session

@@ -9,7 +9,7 @@ from gateway.core.operators.bulk import BulkActions
 from gateway.core.operators.drain import DoorPorts, Drain
 from gateway.core.operators.maintenance import LogLevelControl, Maintenance, StoreMaintenance
 from gateway.core.operators.moderation import Moderation
-from gateway.core.operators.redaction import Redaction
+from gateway.core.operators.removal_rights import Redaction
 from gateway.core.operators.standing_orders import StandingOrders
 from gateway.core.operators.watching import Watching
 from gateway.core.roles import PasswordCheck

@@ -16,7 +16,7 @@ from gateway.core.answer import Answer
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.audit import Outcome
-from gateway.core.operators.redaction import MessagePlace
+from gateway.core.operators.removal_rights import MessagePlace
 from gateway.core.operators.whom import Subject
 from gateway.core.protocol.wire import people
 from gateway.core.quantity import parse_duration, whole_number

@@ -1,8 +1,7 @@
 """Whom an operator means, by connection, nick or address, and which connections that is.
 
 A nick means the person, on all of their connections; the id of a connection means that one alone, except that a
-sanction is always the person's. Operators spare each other: nobody acts on their own connection, nor on an operator of
-the same or a higher role.
+sanction is always the person's. Operators spare each other (`core.roles.Operator.spare`).
 """
 
 from enum import StrEnum
@@ -62,7 +61,7 @@ class Subjects:
             session = self._hub.nicks.find(whom.nick)
         if operator is not None:
             for each in session.connections:
-                _spare(operator, each)
+                operator.spare(each.operator, each.nick)
         return session
 
     def connections(self, whom: Subject, session: Session) -> list[Session]:
@@ -77,7 +76,7 @@ class Subjects:
             return self.session(operator, whom)
         found = self._hub.nicks.sessions(whom.nick)
         for each in found:
-            _spare(operator, each)
+            operator.spare(each.operator, each.nick)
         return found[-1] if found else None
 
     def targets(self, measure: Measure, operator: Operator, whom: Subject, session: Session | None) -> list[Target]:
@@ -117,15 +116,3 @@ class Subjects:
             return self._hub.nicks.sessions(target.text)
         inside = sanctions.inside(target)
         return [each for each in self._hub.sessions.values() if inside(each.address)]
-
-
-def _spare(operator: Operator, session: Session) -> None:
-    """Raise Refusal if the session is the operator's own, or that of an operator of the same or a higher role."""
-    other = session.operator
-    if other is None or operator.source == "console":
-        return
-    if other == operator:
-        raise Refusal(Code.BAD_MESSAGE, wording.THAT_IS_YOU)
-    if other.role >= operator.role and other.name != operator.name:
-        words = wording.PEER_OF_YOURS.format(nick=session.nick, name=other.name, role=other.role.word)
-        raise Refusal(Code.FORBIDDEN, words)

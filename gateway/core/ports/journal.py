@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.core.answer import Answer
 from gateway.core.clock import TimeRecord
-from gateway.core.ports.export import Whole
+from gateway.core.ports.export_format import Whole
 from gateway.core.ports.ledger import Ledger
 from gateway.core.protocol.message import Message
 from gateway.errors import JournalError, LostTail

@@ -43,6 +43,18 @@ class Range(msgspec.Struct, frozen=True):
     at: int | None = None
 
 
+class Position(msgspec.Struct, frozen=True):
+    """Where a session stopped reading a room: number `after` of `epoch`."""
+
+    epoch: str
+    after: int
+
+    def continues(self, room: Room) -> bool:
+        """Whether the session can read on from there and miss nothing. In another epoch, or beyond the room's head, the
+        number names another message: then it is shown the latest ones instead (`core.doors.join`)."""
+        return self.epoch == room.epoch and 0 <= self.after <= room.log.head
+
+
 class Past(msgspec.Struct, frozen=True):
     """A page of a room's history, oldest first; `more` as in `ports.Page`, but around a number or moment always of
     older messages; `first`..`head` as in `RoomRecord`."""

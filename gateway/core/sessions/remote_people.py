@@ -20,8 +20,8 @@ from gateway.core.ports.cluster import Cluster, CodeUsed, Missed, PersonChanged,
 from gateway.core.ports.journal import Person
 from gateway.core.protocol.events import Notice, Private, Read, error_event, storage_refusal
 from gateway.core.sessions.identity import letters_of
+from gateway.core.sessions.identity_registry import IdentityRegistry
 from gateway.core.sessions.nick_holders import Holder, Nicknames
-from gateway.core.sessions.resume import IdentityRegistry
 from gateway.core.sessions.session import OWED_BYTES, Identity, Session
 from gateway.errors import Code, JournalError, Refusal
 

@@ -70,7 +70,7 @@ class Line(Protocol):
         """The door it came by."""
 
     def transmit(self, data: bytes) -> int:
-        """Write to the socket; the number of bytes it took. When it can take more, `Discipline.write` is called."""
+        """Write to the socket; the number of bytes it took. When it can take more, `TelnetSession.write` is called."""
 
     def receive_text(self, text: bytes) -> None:
         """Take text without telnet in it."""

@@ -10,7 +10,7 @@ echo gets the line editor. What the peers of this world do with such offers:
 - MUD clients (TinTin++, Mudlet, MUSHclient …) agree as well but go on sending whole lines, and hide what is typed, for
   to them ECHO means that a password is being asked for. Most can be told by their answers to TTYPE: first the client's
   name, then the terminal's, then `MTTS` and a number whose bits say what it can do. From the others ECHO is taken back
-  when their first text is a whole line (`tcp.telnet.line_discipline`).
+  when their first text is a whole line (`tcp.telnet.telnet_session`).
 - TinyFugue and clients made with libtelnet agree to ECHO and refuse SGA. Without both nobody knows who shows what is
   typed, so the one that is on is taken back.
 - Scripts and netcats answer nothing.

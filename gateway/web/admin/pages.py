@@ -15,7 +15,7 @@ from gateway.accounts.authenticator import Authenticator
 from gateway.core import name_rules
 from gateway.core.answer import Answer
 from gateway.core.operators.audit import Outcome
-from gateway.core.operators.redaction import MessagePlace
+from gateway.core.operators.removal_rights import MessagePlace
 from gateway.core.operators.whom import BanBy, Subject
 from gateway.core.ports.ledger import Measure
 from gateway.core.protocol.message import Door

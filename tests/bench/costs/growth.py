@@ -29,11 +29,11 @@ import msgspec
 
 from gateway.bench.chart import draw
 from gateway.bench.compare import HOST, WAYS, Contender, started
+from gateway.bench.delivery_check import client_frame, split_frames
 from gateway.bench.machine import allow_descriptors, cores, cpu_seconds, machine_line, on_core
 from gateway.bench.peer import dial
 from gateway.bench.plan import BenchError, BenchTarget, LoadPlan
 from gateway.bench.report import Chart, as_table
-from gateway.bench.verdict import client_frame, split_frames
 from gateway.core.answer import Answer
 from gateway.core.ports.journal import Expired, Page
 from gateway.core.ports.transport import Arrival

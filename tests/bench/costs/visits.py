@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.core.address import Networks, Remote
-from gateway.tcp.connection_limits import ConnectionLimits
+from gateway.core.connection_limits import ConnectionLimits
 from gateway.web.http.client_address import ClientAddresses, Proxies
 from gateway.web.http.origin_policy import OriginPolicy
 from gateway.web.http.strict_requests import Head, check_upgrade

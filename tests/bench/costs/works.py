@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from gateway.core.address import Remote
+from gateway.core.connection_limits import ConnectionLimits
 from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.message import Door, Message
 from gateway.core.protocol.wire import FRAME, PLAIN
@@ -21,7 +22,6 @@ from gateway.journal.index import connect, make_tables
 from gateway.journal.schema import upgrade
 from gateway.journal.store import Store
 from gateway.tcp.connection import Connection
-from gateway.tcp.connection_limits import ConnectionLimits
 from gateway.tcp.door import TerminalDoor, arrival_of
 from gateway.tcp.server import READ, Server
 from tests.bench.costs.visits import browsers

@@ -5,8 +5,8 @@ A room of the bench is a topic, a subject or a path. Whoever says something is s
 with every peer as with the gateway.
 """
 
+from gateway.bench.delivery_check import Pieces, Split, client_frame
 from gateway.bench.peer import ByDoor
-from gateway.bench.verdict import Pieces, Split, client_frame
 
 CONNECT, PUBLISH, SUBSCRIBE = 0x10, 0x30, 0x82
 CLEAN_SESSION = b"\x00\x04MQTT\x04\x02\x00\x00\x00\x00"

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gateway.bench.compare import Contender
+from gateway.bench.delivery_check import PING, PONG, client_frame, payload, split_frames
 from gateway.bench.kinds.newcomers import connect
 from gateway.bench.load import Load
 from gateway.bench.machine import allow_descriptors, memory_bytes
 from gateway.bench.peer import GatewayDialect, dial
 from gateway.bench.plan import BenchError, BenchTarget, LoadPlan
 from gateway.bench.report import summarise
-from gateway.bench.verdict import PING, PONG, client_frame, payload, split_frames
 
 PATIENCE = 20.0
 QUIET_SECONDS = 0.5

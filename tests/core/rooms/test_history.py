@@ -8,7 +8,7 @@ from gateway.core.doors.post import Post, Posting
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.rooms.history import Past, Range
 from gateway.core.sessions.identity import letters_of
-from gateway.core.sessions.resume import ANSWERS_PER_TICK
+from gateway.core.sessions.identity_registry import ANSWERS_PER_TICK
 from gateway.errors import Refusal
 from tests.core.world import Peer, World
 

@@ -13,7 +13,7 @@ from gateway.core.ports.ledger import Measure
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.roles import Operator, Role
 from gateway.core.sessions.identity import CONNECTIONS
-from gateway.core.sessions.resume import DEPARTURE_SECONDS
+from gateway.core.sessions.identity_registry import DEPARTURE_SECONDS
 from gateway.errors import JournalError, Refusal
 from tests.core.world import Peer, World
 

@@ -8,7 +8,7 @@ import pytest
 from gateway.core.protocol.message import Door
 from gateway.core.rooms.fanout import talks_in
 from gateway.tcp.editor import session as editor_session
-from gateway.tcp.telnet import line_discipline
+from gateway.tcp.telnet import telnet_session
 from gateway.tcp.telnet.options import DO, ECHO, IAC, NAWS, NEW_ENVIRON, NOP, SGA, TTYPE, WILL, WONT
 from tests.tcp.house import Guest, House
 from tests.tcp.telnet.test_negotiation import says, tells
@@ -228,7 +228,7 @@ def test_a_farewell_takes_the_line_away(house: House) -> None:
 
 
 def test_with_hold_on_enter_alone_shows_what_has_waited(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_discipline, "HOLD_OPEN", 0.2)
+    monkeypatch.setattr(telnet_session, "HOLD_OPEN", 0.2)
     ana, bob = Typist(house), house.guest("bob")
     ana.guest.says(b"/hold on\r\0")
     ana.sees("wait until you press Enter")

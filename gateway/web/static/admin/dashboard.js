@@ -8,7 +8,7 @@ import { ask } from "./api.js";
 import { offer } from "./table/columns.js";
 import { Filter } from "./table/filter.js";
 import { put } from "./format.js";
-import { Frozen } from "./table/frozen.js";
+import { Frozen } from "./table/frozen_moment.js";
 import { onKey } from "./keys.js";
 import { Live } from "./polling.js";
 import { byId } from "../shared/dom.js";

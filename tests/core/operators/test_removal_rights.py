@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.operators.redaction import Author, MessagePlace
+from gateway.core.operators.removal_rights import Author, MessagePlace
 from gateway.core.ports.ledger import AuditQuery
 from gateway.core.roles import Operator, Role
 from gateway.errors import Code, Refusal

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.core.address import Remote
+from gateway.core.connection_limits import ConnectionLimits
 from gateway.core.protocol.close_reason import CloseReason
-from gateway.tcp.connection_limits import ConnectionLimits
 
 
 def admitted(admission: ConnectionLimits, *addresses: str) -> int:

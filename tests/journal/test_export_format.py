@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.core.ports.export import ExportLines, WrongLine, written
+from gateway.core.ports.export_format import ExportLines, WrongLine, written
 from gateway.core.ports.journal import Person
 from gateway.core.ports.ledger import Measure, Sanction
 from gateway.core.protocol.message import PasteSize

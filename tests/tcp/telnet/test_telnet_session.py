@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.core.protocol.message import Door
-from gateway.tcp.telnet import line_discipline
+from gateway.tcp.telnet import telnet_session
 from gateway.tcp.telnet.options import DO, DONT, ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, WILL, WONT
 from tests.tcp.house import Caller, Guest, House
 from tests.tcp.telnet.test_negotiation import says, tells
@@ -32,7 +32,7 @@ def test_a_peer_that_says_nothing_is_offered_telnet_and_greeted_without_an_answe
 
 
 def test_a_peer_that_refuses_is_greeted_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_discipline, "ANSWER_SECONDS", 1000.0)
+    monkeypatch.setattr(telnet_session, "ANSWER_SECONDS", 1000.0)
     stranger = house.stranger()
     stranger.hears(OFFER)
     stranger.says(REFUSAL)
@@ -79,7 +79,7 @@ def test_the_terminal_is_shown_to_operators(house: House) -> None:
 
 
 def test_only_a_peer_that_negotiated_is_kept_alive(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_discipline, "NOP_EVERY", 0.05)
+    monkeypatch.setattr(telnet_session, "NOP_EVERY", 0.05)
     silent, telnet = house.stranger(), house.stranger()
     telnet.hears(OFFER)
     telnet.says(says(WILL, NAWS))
@@ -199,7 +199,7 @@ def test_another_protocol_is_told_so_at_the_telnet_door(house: House) -> None:
 
 
 def test_with_hold_on_the_others_wait_for_enter(new_house: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_discipline, "HOLD_OPEN", 0.05)
+    monkeypatch.setattr(telnet_session, "HOLD_OPEN", 0.05)
     house = new_house()
     ana, bob = house.guest("ana"), house.guest("bob")
     ana.says(b"/hold on\n")
@@ -218,7 +218,7 @@ def test_with_hold_on_the_others_wait_for_enter(new_house: Build, monkeypatch: p
 
 
 def test_with_hold_on_a_private_message_is_told_of_once(new_house: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_discipline, "HOLD_OPEN", 0.05)
+    monkeypatch.setattr(telnet_session, "HOLD_OPEN", 0.05)
     house = new_house()
     ana, bob, eve = house.guest("ana"), house.guest("bob"), house.guest("eve")
     ana.says(b"/ignore eve\n/bell on\n/hold on\n")

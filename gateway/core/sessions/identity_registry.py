@@ -1,4 +1,4 @@
-"""Resuming: makes a connection one of a person's connections, and remembers the people that have left.
+"""The registry of identities: makes a connection one of a person's connections, and remembers people who have left.
 
 A nick is held by the identity, or by the session where there is none (a terminal, until it asks for a code). A
 connection that proves to be somebody else leaves what it was: an identity without any other connection loses its nick

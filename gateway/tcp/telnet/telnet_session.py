@@ -1,4 +1,4 @@
-"""The line discipline: what stands between a terminal connection's bytes and the lines of its session.
+"""A telnet session: what stands between the bytes of a terminal that speaks telnet and the lines of its chat.
 
 Theory of this file. On the plain door there is none until a peer speaks telnet or sets something that changes how its
 lines look (`core.protocol.line_style`). On the telnet door the peer is offered what `tcp.telnet.negotiation` describes,
@@ -36,7 +36,7 @@ ERASURES: Final = {Signal.ERASE_CHARACTER: b"\x7f", Signal.ERASE_LINE: b"\x15"}
 ANSWERS: Final = {Signal.ARE_YOU_THERE: wording.STILL_HERE, Signal.INTERRUPT: wording.HOW_TO_LEAVE}
 
 
-class Discipline:
+class TelnetSession:
     """One connection's. `telnet` is the parser of a peer at the plain door that has begun to speak telnet."""
 
     __slots__ = ("_decided", "_editor", "_line", "_negotiation", "_offered", "_opened", "_rang",

@@ -1,4 +1,4 @@
-"""Redaction: who may take a message back, and the record of it.
+"""Who may take a message back, until when, and the record of it.
 
 An operator may remove any message. Its author may within AUTHOR_SECONDS, and the author is the identity that said it:
 the person who holds the token, or this very connection where there is none (a terminal). A POST without a token has no

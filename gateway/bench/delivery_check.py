@@ -1,4 +1,4 @@
-"""The verdict: was every message delivered, to every reader, once, and in one order?
+"""The check of delivery: was every message delivered, to every reader, once, and in one order?
 
 The order that most readers saw is the reference (`reference`). `Judge` compares every reader with what was published
 (nothing missing, nothing twice) and with that order (nothing early or late).

@@ -1,7 +1,7 @@
 from array import array
 
+from gateway.bench.delivery_check import Fault, Judge, reference
 from gateway.bench.plan import key_of
-from gateway.bench.verdict import Fault, Judge, reference
 
 A, B, C, D = key_of(0, 0), key_of(1, 0), key_of(0, 1), key_of(1, 1)
 PUBLISHED = {0: 2, 1: 2}
