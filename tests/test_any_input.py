@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.tcp.lines import LineBuffer, TooLong
-from gateway.tcp.telnet.options import NAWS, SGA, TTYPE, Side
 from gateway.tcp.telnet.parser import SUBNEGOTIATION_BYTES, Telnet, Violation
+from gateway.tcp.telnet.q_method import NAWS, SGA, TTYPE, Side
 from gateway.web.http.strict_frames import StrictFrames
 from gateway.web.http.strict_requests import CHUNK_LINE_BYTES, LINE_BYTES, StrictRequests
 from tests.core.world import World

@@ -1,5 +1,5 @@
-"""The acceptor: between a listening socket and a door. Applies the connection limits, reads PROXY headers, and has the
-TLS handshake made where the port wants one.
+"""The acceptor: between a listening socket and a door. Applies the connection limits, asks the proxies that are listed,
+and only those, for a PROXY header, and has the TLS handshake made where the port wants one.
 
 A connection from one of `proxies` must begin with a header (`tcp.proxy_protocol`). What follows the header must stay in
 the socket, because the door, or the loop that it belongs to, reads it from there. So the header is peeked at first

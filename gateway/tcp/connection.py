@@ -68,8 +68,8 @@ class Shared(Protocol):
 class Connection(OwnKey):
     """A `core.ports.transport.Transport` over one non-blocking socket."""
 
-    __slots__ = ("_ahead", "_broken", "_ended", "_first", "_hearing_since", "_last_words", "_lost",
-                 "_queue", "_shut", "_telnet", "_turn_asked", "closed", "door", "lines", "session")  # fmt: skip
+    __slots__ = ("_ahead", "_broken", "_ended", "_first", "_hearing_since", "_last_words", "_lost", "_queue", "_shut",
+                 "_telnet", "_turn_asked", "closed", "door", "lines", "session")  # fmt: skip
     ends_silently = True  # without close_notify (tcp.tls_connection)
 
     def __init__(self, door: Shared, sock: socket.socket, arrival: Arrival) -> None:
@@ -99,7 +99,7 @@ class Connection(OwnKey):
         return self.transmit(data) if self._telnet is None else self._telnet.send(data)
 
     def transmit(self, data: bytes) -> int:
-        """Write to the socket, past the telnet session: the bytes it took. Later the telnet session is asked, then the hub."""
+        """Write to the socket, past the telnet session: the bytes it took. Later that is asked for more, then the hub."""
         if self._broken or self.closed:
             return len(data)
         try:

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from gateway.core.doors.search import FOUND_MESSAGES
 from gateway.core.rooms.history import HISTORY_MESSAGES
 from gateway.core.rooms.registry import ListedRoom
-from gateway.core.rooms.search_query import FOUND_MESSAGES
 from gateway.errors import Code
 from gateway.web.admin.endpoints import ADMIN, CURSOR, FILTERED, FREEZE, LIMIT, NUMBERED_PAGE, PAGED, SORT
 from gateway.web.admin.pages import AdminForms, Dashboard, ListPages

@@ -20,6 +20,7 @@ from gateway.core import name_rules, sanitize
 from gateway.core.doors.browser import Id, fields_of, has_half_a_pair
 from gateway.core.doors.commands import COMMANDS
 from gateway.core.doors.post import Post, Posting
+from gateway.core.doors.search import FOUND_MESSAGES, parse_query
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.removal_rights import Author, MessagePlace
@@ -28,7 +29,6 @@ from gateway.core.protocol.wire import as_msg
 from gateway.core.quantity import whole_number
 from gateway.core.rooms.history import HISTORY_MESSAGES, Range
 from gateway.core.rooms.registry import LOBBY, ListedRoom
-from gateway.core.rooms.search_query import FOUND_MESSAGES, parse_query
 from gateway.core.sessions.session import Identity
 from gateway.errors import Code, Refusal
 from gateway.web.admin.authorize import CSRF_HEADER, Login, bearer, source

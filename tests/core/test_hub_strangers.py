@@ -13,7 +13,6 @@ from gateway.core.ports.transport import Arrival
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
 from gateway.core.protocol.wire import FRAME, PLAIN
-from gateway.core.rooms import search_query
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS
 from gateway.core.sessions import rate_limit
 from gateway.core.sessions.identity import IDENTITY_SECONDS
@@ -91,7 +90,7 @@ def come_and_go(world: World, first: int, settle: Callable[[], None]) -> None:
 @pytest.fixture(autouse=True)
 def few_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Addresses that have used nothing of their rate are forgotten when more than a few are kept."""
-    for module, name in ((rate_limit, "ADDRESSES"), (search_query, "ADDRESSES"), (post, "POSTERS")):
+    for module, name in ((rate_limit, "ADDRESSES"), (post, "POSTERS")):
         monkeypatch.setattr(module, name, 10)
 
 

@@ -15,7 +15,7 @@ from gateway.core.ports.export_format import ExportLines, WrongLine, written
 from gateway.errors import BackplaneError, JournalError
 from gateway.redis.export import RedisExport
 from tests.journal.conftest import Ask, Fill, Say, Texts
-from tests.journal.test_export import BAN, KEY, MUTE, Exported, exported, full
+from tests.journal.test_export_format import BAN, KEY, MUTE, Exported, exported, full
 from tests.redis.servers import RedisServer
 from tests.test_login_link import one_line
 

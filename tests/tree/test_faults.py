@@ -423,7 +423,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     "F-02 what people and telnet clients type": (
         "bridge/wire/test_reported_cases.py::test_what_people_type_is_said_as_they_mean_it",
         "bridge/wire/test_reported_cases.py::test_what_telnet_clients_send_is_said_as_they_mean_it",
-        "core/doors/test_post.py::test_somebody_is_found_as_other_chats_address_people",
+        "core/doors/test_private_messages.py::test_somebody_is_found_as_other_chats_address_people",
     ),
     "F-03 scanners": (
         "bridge/wire/test_reported_cases.py::test_scanners_post_nothing_and_are_told",

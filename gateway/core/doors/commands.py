@@ -16,8 +16,8 @@ from gateway import wording
 from gateway.core import name_rules, sanitize
 from gateway.core.answer import Answer
 from gateway.core.doors.join import TERMINAL_RECENT, join, show_page
-from gateway.core.doors.post import whisper
 from gateway.core.doors.preferences import PREFERENCES, Preference
+from gateway.core.doors.private_messages import whisper
 from gateway.core.doors.search import search
 from gateway.core.doors.sign_in import login, resume, source_of, take_nick
 from gateway.core.doors.who import rooms_of, who, whois

@@ -14,7 +14,7 @@ import msgspec
 
 from gateway import wording
 from gateway.core.answer import Answer
-from gateway.core.doors.post import somebody
+from gateway.core.doors.private_messages import somebody
 from gateway.core.hub import Hub
 from gateway.core.ports.cluster import labels
 from gateway.core.protocol.message import Door

@@ -1,5 +1,5 @@
-"""Full-text search: asking the index, and keeping it in step with the journal. (What a query means, and who may ask how
-often, is in `core.rooms.search_query`.)
+"""Full-text search: asking the index, and keeping it in step with the journal. (What a query means is in
+`core.doors.search`, who may ask how often in `core.sessions.rate_limit`.)
 
 The index is a copy (`ports.Index`) that is fed from here:
 
@@ -36,7 +36,7 @@ from gateway.core.rooms.fanout import Room
 from gateway.core.rooms.history import HistoryReader, Past, Range
 from gateway.core.rooms.pastes import WholePastes
 from gateway.core.rooms.registry import LOBBY
-from gateway.core.rooms.search_query import Turns
+from gateway.core.sessions.rate_limit import SearchTurns
 from gateway.errors import Code, JournalError, LostTail, Refusal, StoreCloses
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ class Search:
         self._history = history
         self._rooms = rooms
         self._clock = clock
-        self._turns = Turns(clock.now)
+        self._turns = SearchTurns(clock.now)
         self._kept: list[Message] = []
         """Committed, and not handed to the index yet."""
         self._looking = False

@@ -6,16 +6,22 @@ number per person instead of a count and a time, and no timer refills anything.
 
 Malformed messages are counted apart (`bad_message`): they cost nothing of the rate, but too many close a connection.
 
+Searches have a rate of their own (`SearchTurns`), by the time they take. They run one after the other, on a thread of
+their own. So that a flood from one address leaves room for others, only a few of an address wait at a time.
+
 `Limits` holds these and the hub's other limits, as the settings give them. 0 = no limit, but memory has a hard top.
 """
 
-from collections.abc import Hashable, Iterable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway import wording
 from gateway.core.clock import Clock
 from gateway.core.sanitize import TEXT_BYTES
 from gateway.core.sessions.session import Session
+from gateway.errors import Code, Refusal
 
 HARD_LOG_MESSAGES = 1_000_000
 HARD_LOG_BYTES = 1 << 30
@@ -27,6 +33,14 @@ BAD_SECONDS = 60.0
 """A peer that sends so many malformed messages within so many seconds is a program that ignores the replies."""
 ADDRESSES = 10_000
 """Addresses that are kept before those that have used nothing of their rate are searched for and dropped."""
+
+
+SEARCHES_WAITING = 20
+SEARCHES_WAITING_PER_ADDRESS = 2
+SEARCH_SHARE = 0.5
+"""The part of the time that the searches of one address may take in the long run; the least search counts as 50 ms."""
+SEARCH_AHEAD_SECONDS = 5.0
+"""How far ahead of that share an address may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,3 +282,42 @@ class RateLimit:
         if session in self._slowed:
             del self._slowed[session]
             session.release()
+
+
+class SearchTurns:
+    """Decides who may search now. `start` and `finish` enclose each search; an address of None is not counted."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._waiting: Counter[str | None] = Counter()
+        self._paid_until: dict[str, float] = {}
+
+    def start(self, address: str | None) -> float:
+        """When the search began; it must be finished. Raises Refusal for one that comes too soon."""
+        now = self._now()
+        if self._waiting.total() >= SEARCHES_WAITING:
+            raise Refusal(Code.BUSY, wording.TOO_MANY_WAIT, retry_ms=1000)
+        if address is not None:
+            if self._waiting[address] >= SEARCHES_WAITING_PER_ADDRESS:
+                raise Refusal(Code.RATE_LIMITED, wording.SEARCH_RUNS, retry_ms=1000)
+            ahead = self._paid_until.get(address, 0.0) - now - SEARCH_AHEAD_SECONDS
+            if ahead > 0:
+                raise Refusal(
+                    Code.RATE_LIMITED,
+                    wording.SEARCHES_TOO_FAST.format(seconds=ahead + 0.1),
+                    retry_ms=int(ahead * 1000) + 1,
+                )
+        self._waiting[address] += 1
+        return now
+
+    def finish(self, address: str | None, began: float) -> None:
+        """The search is over: charge it."""
+        self._waiting[address] -= 1
+        if address is not None:
+            now = self._now()
+            if len(self._paid_until) >= ADDRESSES:
+                self._paid_until = {key: until for key, until in self._paid_until.items() if until > now}
+            self._paid_until[address] = (
+                max(now, self._paid_until.get(address, now)) + max(0.05, now - began) / SEARCH_SHARE
+            )
+        self._waiting += Counter()  # drops those that have come to nothing

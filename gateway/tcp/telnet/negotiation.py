@@ -22,8 +22,8 @@ import re
 from typing import Final
 
 from gateway.core.sanitize import shown
-from gateway.tcp.telnet.options import ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, Settled, Side
 from gateway.tcp.telnet.parser import Event, Subnegotiation, Telnet
+from gateway.tcp.telnet.q_method import ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, Settled, Side
 
 OFFER_AFTER = 0.03
 """Seconds: a script's first line comes sooner, and nobody types that fast."""

@@ -3,7 +3,7 @@
 Theory of this file. `feed` splits what was received into text, signals and negotiation. Replies that only serve the
 protocol gather in `replies`; what means something to a person (Are You There, interrupt, the window's size) is an
 event, which the door puts into words. Line ends stay as they are: `tcp.lines` handles them. What both sides have agreed
-on is in `tcp.telnet.options`.
+on is in `tcp.telnet.q_method`.
 
 - A command may be cut at every byte. Of an incomplete command only its bytes are kept, and parsed again with the next
   chunk: at most a subnegotiation of SUBNEGOTIATION_BYTES, beyond which the peer is in violation.
@@ -39,7 +39,7 @@ from enum import StrEnum
 from typing import Final
 
 from gateway import wording
-from gateway.tcp.telnet.options import (
+from gateway.tcp.telnet.q_method import (
     ARE_YOU_THERE,
     BREAK,
     DO,

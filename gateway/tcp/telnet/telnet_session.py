@@ -21,8 +21,8 @@ from gateway.core.protocol.wire import clock
 from gateway.tcp.editor.editor import BELL
 from gateway.tcp.editor.session import EditorSession, Line
 from gateway.tcp.telnet.negotiation import ANSWER_SECONDS, OFFER_AFTER, Negotiation
-from gateway.tcp.telnet.options import IAC, NOP
 from gateway.tcp.telnet.parser import Event, Signal, Telnet, Violation
+from gateway.tcp.telnet.q_method import IAC, NOP
 
 NOP_EVERY = 60.0
 """Seconds between two NOPs, which keep a translated connection from being forgotten."""

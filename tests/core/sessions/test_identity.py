@@ -141,35 +141,6 @@ def test_a_device_that_slept_does_not_take_the_new_nick_back() -> None:
     assert world.browser("ana", token=token).session.nick == ana.session.nick == "zoe"
 
 
-def test_a_private_message_reaches_all_connections_of_both() -> None:
-    world = World()
-    (ana, ana_too), (bob, bob_too) = two_tabs(world), two_tabs(world, "bob")
-    ana.asks(type="say", room="lobby", text="/msg bob psst", id="p1")
-    for peer in (ana, ana_too, bob, bob_too):
-        told = peer.told("private")
-        assert fields(told, "from", "to", "text") == [("ana", "bob", "psst")]
-
-
-def test_a_private_message_to_oneself_comes_once() -> None:
-    world = World()
-    ana, again = two_tabs(world)
-    ana.asks(type="say", room="lobby", text="/msg ana note")
-    assert [len(peer.told("private")) for peer in (ana, again)] == [1, 1]
-
-
-def test_a_private_message_passes_a_connection_that_does_not_read() -> None:
-    world = World()
-    bob = world.terminal("bob")
-    ana, again = two_tabs(world)
-    again.session.owe(b"x" * 70_000)
-    ana.reads(0)
-    bob.says("/msg ana hi")
-    assert bob.lines == ["[bob -> ana] hi"] or bob.lines == []
-    again.reads()
-    ana.reads()
-    assert fields(ana.told("private"), "text") == [("hi",)]
-
-
 def test_what_the_person_says_elsewhere_arrives_like_anybodys_line() -> None:
     world = World()
     phone, other = world.terminal("ana"), world.terminal()

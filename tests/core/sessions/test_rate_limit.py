@@ -4,9 +4,20 @@ import pytest
 
 from gateway.core.address import Remote
 from gateway.core.doors.post import Post, Posting
-from gateway.core.sessions.rate_limit import ADDRESSES, AddressRate, Limits, OwnPayments, pay, repriced, wait
+from gateway.core.sessions.rate_limit import (
+    ADDRESSES,
+    SEARCHES_WAITING,
+    AddressRate,
+    Limits,
+    OwnPayments,
+    SearchTurns,
+    pay,
+    repriced,
+    wait,
+)
 from gateway.errors import Code, Refusal
 from tests.core.world import World
+from tests.fakes import StandingClock
 
 NOW = 1000.0
 
@@ -115,3 +126,41 @@ def test_addresses_that_have_used_nothing_are_forgotten() -> None:
     for number in range(3 * ADDRESSES):
         rate.pay(f"a{number}", NOW + number)
     assert len(payments) <= ADDRESSES
+
+
+def test_searches_of_one_address_take_turns() -> None:
+    clock = StandingClock()
+    turns = SearchTurns(clock)
+    first, _ = turns.start("a"), turns.start("a")
+    with pytest.raises(Refusal, match="wait for the result"):
+        turns.start("a")
+    turns.start("b")
+    clock.now += 1
+    turns.finish("a", first)
+    turns.start("a")
+
+
+def test_a_flood_of_searches_is_charged_by_the_time_they_take() -> None:
+    clock = StandingClock()
+    turns = SearchTurns(clock)
+    done = 0
+    with pytest.raises(Refusal) as refused:
+        for _ in range(100):
+            began = turns.start("a")
+            clock.now += 1
+            turns.finish("a", began)
+            done += 1
+    assert done == 5
+    assert refused.value.code is Code.RATE_LIMITED
+    clock.now += (refused.value.retry_ms or 0) / 1000
+    turns.finish("a", turns.start("a"))
+    turns.finish("b", turns.start("b"))
+
+
+def test_only_so_many_searches_wait_whoever_asks() -> None:
+    turns = SearchTurns(StandingClock())
+    for _ in range(SEARCHES_WAITING):
+        turns.start(None)
+    with pytest.raises(Refusal) as refused:
+        turns.start(None)
+    assert refused.value.code is Code.BUSY

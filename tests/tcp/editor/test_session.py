@@ -9,7 +9,7 @@ from gateway.core.protocol.message import Door
 from gateway.core.rooms.fanout import talks_in
 from gateway.tcp.editor import session as editor_session
 from gateway.tcp.telnet import telnet_session
-from gateway.tcp.telnet.options import DO, ECHO, IAC, NAWS, NEW_ENVIRON, NOP, SGA, TTYPE, WILL, WONT
+from gateway.tcp.telnet.q_method import DO, ECHO, IAC, NAWS, NEW_ENVIRON, NOP, SGA, TTYPE, WILL, WONT
 from tests.tcp.house import Guest, House
 from tests.tcp.telnet.test_negotiation import says, tells
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.tcp.telnet.negotiation import TYPE_QUESTIONS, Negotiation, variables
-from gateway.tcp.telnet.options import DO, DONT, ECHO, IAC, NAWS, NEW_ENVIRON, SB, SE, SGA, TTYPE, WILL, WONT
+from gateway.tcp.telnet.q_method import DO, DONT, ECHO, IAC, NAWS, NEW_ENVIRON, SB, SE, SGA, TTYPE, WILL, WONT
 
 ASKS_TYPE = bytes((IAC, SB, TTYPE, 1, IAC, SE))
 

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.tcp.telnet.options import DO, DONT, ECHO, IAC, NAWS, SB, SE, SGA, TTYPE, WILL, WONT, Settled, Side
 from gateway.tcp.telnet.parser import (
     NEGOTIATIONS,
     SUBNEGOTIATION_BYTES,
@@ -16,6 +15,7 @@ from gateway.tcp.telnet.parser import (
     Telnet,
     Violation,
 )
+from gateway.tcp.telnet.q_method import DO, DONT, ECHO, IAC, NAWS, SB, SE, SGA, TTYPE, WILL, WONT, Settled, Side
 
 EXAMPLES = [
     b"plain text\r\n",

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.protocol.message import Door
 from gateway.tcp.telnet import telnet_session
-from gateway.tcp.telnet.options import DO, DONT, ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, WILL, WONT
+from gateway.tcp.telnet.q_method import DO, DONT, ECHO, NAWS, NEW_ENVIRON, SGA, TTYPE, WILL, WONT
 from tests.tcp.house import Caller, Guest, House
 from tests.tcp.telnet.test_negotiation import says, tells
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.tcp.telnet.options import DO, DONT, ECHO, IAC, WILL, WONT, Settled, Side, TelnetOptions
+from gateway.tcp.telnet.q_method import DO, DONT, ECHO, IAC, WILL, WONT, Settled, Side, TelnetOptions
 
 MOST = 20
 """Messages that the longest exchange about a few changes of mind takes."""

@@ -1,8 +1,9 @@
-"""Writing to somebody who is not there: what is said depends on what the writer has seen of them."""
+"""Private messages: where they arrive, and what is said of somebody who is not there."""
 
 import pytest
 
 from gateway.core.doors.post import Post, Posting
+from tests.core.sessions.test_identity import fields, two_tabs
 from tests.core.world import World
 
 
@@ -44,3 +45,32 @@ def test_somebody_is_found_as_other_chats_address_people(addressed: str) -> None
     told, whois, ignored = ana.lines
     assert told == "[you -> bob] at one: lunch?"
     assert whois.startswith("-- bob  ") and ignored.endswith(": bob")
+
+
+def test_a_private_message_reaches_all_connections_of_both() -> None:
+    world = World()
+    (ana, ana_too), (bob, bob_too) = two_tabs(world), two_tabs(world, "bob")
+    ana.asks(type="say", room="lobby", text="/msg bob psst", id="p1")
+    for peer in (ana, ana_too, bob, bob_too):
+        told = peer.told("private")
+        assert fields(told, "from", "to", "text") == [("ana", "bob", "psst")]
+
+
+def test_a_private_message_to_oneself_comes_once() -> None:
+    world = World()
+    ana, again = two_tabs(world)
+    ana.asks(type="say", room="lobby", text="/msg ana note")
+    assert [len(peer.told("private")) for peer in (ana, again)] == [1, 1]
+
+
+def test_a_private_message_passes_a_connection_that_does_not_read() -> None:
+    world = World()
+    bob = world.terminal("bob")
+    ana, again = two_tabs(world)
+    again.session.owe(b"x" * 70_000)
+    ana.reads(0)
+    bob.says("/msg ana hi")
+    assert bob.lines == ["[bob -> ana] hi"] or bob.lines == []
+    again.reads()
+    ana.reads()
+    assert fields(ana.told("private"), "text") == [("hi",)]

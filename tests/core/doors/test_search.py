@@ -1,11 +1,10 @@
-"""What a query means, and how often it may be asked."""
+"""What a query means."""
 
 import pytest
 
+from gateway.core.doors.search import parse_query
 from gateway.core.ports.index import SearchQuery
-from gateway.core.rooms.search_query import WAITING, Turns, parse_query
-from gateway.errors import Code, Refusal
-from tests.fakes import StandingClock
+from gateway.errors import Refusal
 
 NOW = 1_790_000_000_000
 
@@ -44,41 +43,3 @@ def test_what_is_no_query(text: str, code: str, words: str) -> None:
         parse_query(text, "ops", NOW, 20)
     assert refused.value.code == code
     assert words in refused.value.text
-
-
-def test_searches_of_one_address_take_turns() -> None:
-    clock = StandingClock()
-    turns = Turns(clock)
-    first, _ = turns.start("a"), turns.start("a")
-    with pytest.raises(Refusal, match="wait for the result"):
-        turns.start("a")
-    turns.start("b")
-    clock.now += 1
-    turns.finish("a", first)
-    turns.start("a")
-
-
-def test_a_flood_of_searches_is_charged_by_the_time_they_take() -> None:
-    clock = StandingClock()
-    turns = Turns(clock)
-    done = 0
-    with pytest.raises(Refusal) as refused:
-        for _ in range(100):
-            began = turns.start("a")
-            clock.now += 1
-            turns.finish("a", began)
-            done += 1
-    assert done == 5
-    assert refused.value.code is Code.RATE_LIMITED
-    clock.now += (refused.value.retry_ms or 0) / 1000
-    turns.finish("a", turns.start("a"))
-    turns.finish("b", turns.start("b"))
-
-
-def test_only_so_many_searches_wait_whoever_asks() -> None:
-    turns = Turns(StandingClock())
-    for _ in range(WAITING):
-        turns.start(None)
-    with pytest.raises(Refusal) as refused:
-        turns.start(None)
-    assert refused.value.code is Code.BUSY
