@@ -99,7 +99,7 @@ class Connection(OwnKey):
         return self.transmit(data) if self._telnet is None else self._telnet.send(data)
 
     def transmit(self, data: bytes) -> int:
-        """Write to the socket, past the telnet session: the bytes it took. Later that is asked for more, then the hub."""
+        """Write to the socket, past the telnet session; the bytes it took. Later it is asked for more, then the hub."""
         if self._broken or self.closed:
             return len(data)
         try:
