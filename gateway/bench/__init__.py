@@ -2,7 +2,7 @@
 
 It knows the gateway's doors by their bytes only and imports nothing of the gateway but its error tree.
 
-    cli ▶ plan ▶ load (peer ▶ reader) ▶ verdict ▶ report
+    cli ▶ plan ▶ load (peer ▶ reader) ▶ delivery_check ▶ report
     cli ▶ compare (naive servers and the gateway, each in turn) ▶ load
 """
 

@@ -39,9 +39,10 @@ from gateway.core.protocol.message import Door, Kind, Message, PasteSize
 from gateway.core.protocol.wire import Wire
 from gateway.core.quantity import short_duration
 from gateway.core.remote_presence import RemotePresence
+from gateway.core.rooms.catch_up import CatchUps
 from gateway.core.rooms.fanout import Member, Room, members_of
 from gateway.core.rooms.group_commit import Draft, GroupCommit
-from gateway.core.rooms.history import CatchUps, HistoryReader
+from gateway.core.rooms.history import HistoryReader
 from gateway.core.rooms.idempotency import RECEIPT_SECONDS, Idempotency, Posted, acknowledge
 from gateway.core.rooms.indexing import Search
 from gateway.core.rooms.join_notices import ANNOUNCE_AFTER, JoinNotices

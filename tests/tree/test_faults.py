@@ -395,7 +395,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/delivery/test_cuts.py::test_hundreds_of_cuts_lose_and_repeat_nothing",
     ),
     "D-02 a replay meets a burst": (
-        "core/rooms/test_history.py::test_a_replay_meets_a_burst_at_the_seam",
+        "core/rooms/test_catch_up.py::test_a_replay_meets_a_burst_at_the_seam",
         "bridge/delivery/test_cuts.py::test_hundreds_of_cuts_lose_and_repeat_nothing",
         "bridge/delivery/test_cuts.py::test_ten_thousand_cuts_lose_and_repeat_nothing",
     ),
@@ -403,11 +403,11 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
         "bridge/delivery/test_one_room.py::test_all_doors_show_one_order_while_everybody_talks",
     ),
     "D-05 the log passes a reader": (
-        "core/rooms/test_history.py::test_what_the_log_has_dropped_is_read_from_the_journal_without_gap_or_repeat",
+        "core/rooms/test_catch_up.py::test_what_the_log_has_dropped_is_read_from_the_journal_without_gap_or_repeat",
         "core/test_hub.py::test_a_stuck_reader_costs_the_others_nothing_and_is_told_what_it_missed",
     ),
     "D-06 comes back and nothing was said": (
-        "core/rooms/test_history.py::test_missed_messages_come_in_order_and_live_goes_on",
+        "core/rooms/test_catch_up.py::test_missed_messages_come_in_order_and_live_goes_on",
         "bridge/delivery/test_cuts.py::test_a_terminal_cut_anywhere_is_told_from_where_on_it_is_shown_more",
     ),
     "D-08 drained while somebody comes back": (

@@ -7,7 +7,8 @@ from gateway.core.hub import Hub
 from gateway.core.operators.audit import Audit
 from gateway.core.operators.bulk import BulkActions
 from gateway.core.operators.drain import DoorPorts, Drain
-from gateway.core.operators.maintenance import LogLevelControl, Maintenance, StoreMaintenance
+from gateway.core.operators.log_level import LogLevelControl
+from gateway.core.operators.maintenance import Maintenance, StoreMaintenance
 from gateway.core.operators.moderation import Moderation
 from gateway.core.operators.removal_rights import Redaction
 from gateway.core.operators.standing_orders import StandingOrders

@@ -20,7 +20,8 @@ from gateway import wording
 from gateway.core.answer import Answer
 from gateway.core.clock import Clock
 from gateway.core.operators.drain import Drain
-from gateway.core.operators.maintenance import LogLevelControl, Maintenance
+from gateway.core.operators.log_level import LogLevelControl
+from gateway.core.operators.maintenance import Maintenance
 from gateway.core.ports.cluster import Cluster, DrainBegun, LogLevelSet, Maintained, Missed
 from gateway.errors import JournalError, Refusal
 

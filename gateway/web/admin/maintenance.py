@@ -10,7 +10,8 @@ from gateway.core.gate import DoorState
 from gateway.core.hub import Hub
 from gateway.core.operators.assembly import Operators
 from gateway.core.operators.drain import PER_SECOND, SPREAD_SECONDS, DrainingDoor
-from gateway.core.operators.maintenance import SECONDS, BackupReport
+from gateway.core.operators.log_level import SECONDS
+from gateway.core.operators.maintenance import BackupReport
 from gateway.core.protocol.message import Door
 from gateway.core.stats.recent import Happening
 from gateway.web.dispatch import Call, Order

@@ -1,8 +1,8 @@
-"""What is kept of connections that have closed."""
+"""What is kept of connections that have closed, and the feed of events."""
 
 from gateway.core.protocol.close_reason import CloseReason
 from gateway.core.protocol.message import Door
-from gateway.core.stats.recent import KEPT, ROOMS_KEPT, WORDS_KEPT
+from gateway.core.stats.recent import KEPT, REFUSALS_BURST, ROOMS_KEPT, WORDS_KEPT
 from tests.core.world import World
 
 
@@ -42,3 +42,45 @@ def test_a_rejected_connection_is_counted_without_a_row() -> None:
     world.hub.stats.refused(Door.WEB, "192.0.2.1", CloseReason.TOO_MANY, "16 already")
     assert world.hub.stats.closed.counts == {(Door.WEB, CloseReason.TOO_MANY): 1}
     assert not world.hub.stats.closed.last
+
+
+def test_the_feed_is_read_on_from_where_it_was_left() -> None:
+    world = World()
+    ring = world.hub.stats.recent
+    for number in range(10):
+        ring.note(0, "storage", str(number))
+    first, found = ring.after(ring.last - 3, 2)
+    assert (first, [each.detail for each in found]) == (ring.last - 2, ["7", "8"])
+    assert ring.after(ring.last, 5)[1] == []
+
+
+def test_the_feed_knows_what_has_left_it() -> None:
+    world = World()
+    ring = world.hub.stats.recent
+    for number in range(10_000):
+        ring.note(0, "storage", str(number))
+    first, found = ring.after(0, 1)
+    assert first == ring.last - len(ring) + 1 and len(found) == 1
+
+
+def test_a_flood_of_refused_newcomers_does_not_wash_the_feed_out() -> None:
+    world = World()
+    for _ in range(5000):
+        world.hub.stats.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
+    found = [each for each in world.hub.stats.recent if each.event == "refused"]
+    assert len(found) <= REFUSALS_BURST + 1
+    world.later(60)
+    world.hub.stats.refused(Door.TCP, "10.0.0.1", CloseReason.FULL, "")
+    assert list(world.hub.stats.recent)[-1].detail.startswith("10.0.0.1 (tcp): full, and 49")
+
+
+def test_the_feed_tells_when_the_journal_fails_and_when_it_works_again() -> None:
+    world = World()
+    bob = world.terminal("bob")
+    world.journal.fail = True
+    bob.says("one", "two")
+    world.journal.fail = False
+    world.later(10)
+    bob.says("three")
+    found = [each.detail for each in world.hub.stats.recent if each.event == "storage"]
+    assert found == ["messages cannot be stored: disk full", "messages are stored again"]
