@@ -2,8 +2,8 @@
 
 What is true here. If a server joins a tick's messages into one send, a load generator that reads them all is as busy as
 the server: per tick it needs one system call per reader as well. So a reader costs one `recv_into` a shared buffer and
-one comparison of memory (`verdict.ExpectedOrder`), only some readers' arrivals are timed, and garbage collection is off
-meanwhile.
+one comparison of memory (`delivery_check.ExpectedOrder`), only some readers' arrivals are timed, and the
+collector is off meanwhile.
 
 Rules. Closed loop: a message is in flight until its own writer has seen it come back (a writer that is not sent its own
 messages: until another peer of the room has); a writer refills once per turn, with one send. Open loop: messages leave
