@@ -123,7 +123,7 @@ class Parts:
         self.hub.limit(hub_limits(new))
 
     def _trust_introductions(self, new: Settings) -> None:
-        self.acceptor.proxies = Networks(new.proxy_protocol)
+        self.acceptor.introductions.proxies = Networks(new.proxy_protocol)
 
     def _log(self, new: Settings) -> None:
         logs.start(new.log_level, new.log_format)

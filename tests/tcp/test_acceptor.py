@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.tcp import acceptor
+from gateway.tcp import proxy_protocol
 from gateway.tcp.proxy_protocol import SIGNATURE
 from tests.tcp.house import Caller, House, turn
 
@@ -79,7 +79,7 @@ def test_a_proxy_that_does_not_introduce_is_refused_and_logged(
 def test_a_proxy_has_its_time_for_the_header(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(acceptor, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(proxy_protocol, "HEADER_SECONDS", 0.2)
     caller = house.knocks(LINE[:-1])
 
     assert caller.hears_all() == b""
@@ -150,7 +150,7 @@ def test_half_a_header_that_may_be_missing_does_not_spin(forwarding: House) -> N
 
 
 def test_a_proxy_may_connect_ahead_of_its_first_request(forwarding: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(acceptor, "HEADER_SECONDS", 0.1)
+    monkeypatch.setattr(proxy_protocol, "HEADER_SECONDS", 0.1)
     caller = forwarding.knocks()
     forwarding.until(lambda: forwarding.hub.sessions)
     caller.says(REQUEST)
