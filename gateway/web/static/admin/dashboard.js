@@ -71,7 +71,7 @@ async function pull() {
     pullCharts(),
   ]);
   summary.show(figures);
-  if (figures.campaigns) load("bulk").then(({ watch }) => watch());
+  if (figures.campaigns) load("campaign").then(({ watch }) => watch());
   if (rows && asked === query.search.toString()) show(rows);
 }
 
@@ -207,7 +207,7 @@ byId("charts").addEventListener("toggle", () => {
 byId("charts").open = recall("localStorage", "charts", isYesOrNo) ?? matchMedia("(min-width: 900px)").matches;
 byId("announce-button")?.addEventListener("click", async () => (await load("announce")).open());
 byId("maintenance-button")?.addEventListener("click", async () => (await load("maintenance")).open());
-byId("all-button")?.addEventListener("click", async () => (await load("bulk")).open(query.q, matching));
+byId("all-button")?.addEventListener("click", async () => (await load("campaign")).open(query.q, matching));
 
 offer(query.state, reshape);
 live.now();

@@ -6,7 +6,7 @@ import { page as words } from "./words.js";
 /** @type {Record<string, () => Promise<any>>} */
 const LATER = {
   announce: () => import("./actions/announce.js"),
-  bulk: () => import("./actions/bulk.js"),
+  campaign: () => import("./actions/campaign.js"),
   charts: () => import("./charts.js"),
   drawer: () => import("./table/drawer.js"),
   moderation: () => import("./actions/moderation.js"),
