@@ -36,6 +36,7 @@ from gateway.web.dispatch import BOM, Call, decoded
 from gateway.web.http.origin_policy import OriginPolicy, host_name
 from gateway.web.http.protocol import peer_address, remote_of
 from gateway.web.http.request import SEQ_LIMIT, answered, check_one_part, read_body
+from gateway.web.http.response_headers import PASTE_HEADERS
 from gateway.web.settings import WebOptions
 from gateway.web.static_files import Pages
 from gateway.web.streams import position_of
@@ -193,15 +194,6 @@ class ChatPage:
             version=self._options.version,
             **self._options.terminal_ways(host_name(self._site.host(request))),
         )
-
-
-PASTE_HEADERS = {
-    "Content-Disposition": "inline",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
-"""What one user has sent is shown as the text that it is, and may be removed at any time."""
 
 
 class RedactRequest(msgspec.Struct, gc=False):

@@ -12,6 +12,14 @@ _FIXED = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+PASTE_HEADERS = {
+    "Content-Disposition": "inline",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+"""Of a paste: what a user has sent is shown as the text that it is, and may be removed at any time."""
+
 
 class ResponseHeaders:
     """Adds them. `hsts`: seconds for which a browser that came by https is to come by nothing else."""
