@@ -265,7 +265,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "H-20 headers of every answer": (
         "bridge/http/test_http_contract.py::test_every_answer_has_its_security_headers",
-        "web/test_pages.py::test_every_answer_is_dressed",
+        "web/http/test_response_headers.py::test_every_answer_is_dressed",
     ),
     "A-01 orders by strangers": ("web/admin/test_login.py::test_a_write_by_a_stranger_is_refused_and_recorded",),
     "A-03 orders by GET": ("web/admin/test_moderation.py::test_orders_are_not_given_by_get",),
@@ -300,7 +300,7 @@ CATALOGUE: dict[str, tuple[str, ...]] = {
     ),
     "A-19 ten thousand hostile nicks": (
         "core/stats/test_recent.py::test_texts_of_a_row_are_bounded",
-        "web/test_pages.py::test_every_answer_is_dressed",
+        "web/http/test_response_headers.py::test_every_answer_is_dressed",
     ),
     "S-01 killed in the middle of a transaction": (
         "bridge/delivery/test_crash.py::test_two_hundred_crashes_lose_nothing",

@@ -153,15 +153,6 @@ async def test_behind_a_proxy_that_speaks_tls_links_and_cookies_are_secure(start
     assert b"https://localhost/" in page and b"Strict-Transport-Security" not in page
 
 
-async def test_only_who_comes_by_https_is_told_to_insist_on_it(start: Start) -> None:
-    web = await start(trusted_proxies=("127.0.0.1",), hsts=86_400.0)
-    ask = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-
-    told = await web.send(f"{ask}X-Forwarded-Proto: https\r\n\r\n".encode())
-    assert b"Strict-Transport-Security: max-age=86400\r\n" in told
-    assert b"Strict-Transport-Security" not in await web.send(f"{ask}\r\n".encode())
-
-
 async def test_trust_can_change_while_connections_live(start: Start) -> None:
     web = await trusting(start)
     web.door.reload((), (), ())

@@ -140,20 +140,6 @@ async def test_a_reader_of_the_events_is_told_without_an_id(web: Running, http: 
         assert await raw.content.readline() == b"-- message 1 was removed: removed\n"
 
 
-async def test_a_paste_is_read_as_text_and_nothing_else(web: Running, http: Http) -> None:
-    text = "<script>alert(1)</script>\n" * 400
-    async with http.post(f"{web.url}/r/ops?nick=ci", data=text.encode()) as answer:
-        assert answer.status == 201
-    async with http.get(f"{web.url}/r/ops/paste/1", headers=HTML) as answer:
-        assert answer.status == 200
-        assert await answer.text() == text.rstrip("\n")
-        headers = answer.headers
-    assert headers["Content-Type"] == "text/plain; charset=utf-8"
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Content-Disposition"] == "inline"
-    assert headers.getall("Content-Security-Policy") == ["default-src 'none'; sandbox"]
-
-
 @pytest.mark.parametrize(
     ("path", "refused"),
     [
