@@ -44,7 +44,10 @@ def test_with_eighty_descriptors_a_connection_too_many_is_told(start: Start) -> 
             socks = [knock(stack, gateway, number) for number in range(200)]
             answers = [sock.recv(4096) for sock in socks]
         refused = [answer for answer in answers if b"full" in answer and b"try again in 30 s" in answer]
-        assert len(refused) >= 180
+        let_in = {answer[:12] for answer in answers if answer not in refused}
+        assert let_in <= {b"-- You are g", b"HTTP/1.1 200"}
+        # There is room for less than 20, and a web connection that has its answer gives way to a newcomer.
+        assert len(refused) >= 200 - 2 * 20
         assert {answer[:12] for answer in refused} == {b"!! full: try", b"HTTP/1.1 503"}
         assert processor_share(gateway) < MOST
     until(lambda: post(gateway.web, "lobby", "there is room again").status == 201, "room for a newcomer")
