@@ -12,6 +12,7 @@ from tests.bench.side_by_side.works import Price, works
 
 TINY = {work.name: work for work in works(0.005)}
 FAN_OUT = TINY["fan-out"]
+TRIES = 2
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -25,10 +26,12 @@ def test_a_peer_delivers_everything_and_its_price_is_known(name: str, program: C
     for work in (FAN_OUT, TINY["ingest"], TINY["connect"]):
         server = peer.alone if work.alone and peer.alone else peer.server
         with started(server, None) as target:
-            price = work.measure(server, target)
-        assert price.value > 0
+            # So little work sometimes is over before the kernel has charged any of it.
+            prices = [work.measure(server, target) for _ in range(TRIES)]
+        assert max(price.value for price in prices) > 0
         # NATS promises no common order of what several say; the table of a comparison tells how often it was broken.
-        assert [fault for fault in price.faults if name != "nats" or "reordered" not in fault] == [], work.name
+        faults = [fault for each in prices for fault in each.faults]
+        assert [fault for fault in faults if name != "nats" or "reordered" not in fault] == [], work.name
 
 
 def test_idle_connections_that_are_closed_are_faults(monkeypatch: pytest.MonkeyPatch) -> None:
