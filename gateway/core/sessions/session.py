@@ -5,7 +5,7 @@ to it alone (replies, errors, the tail of a message its socket cut) is in `owed`
 from a log. While more than OWED_BYTES are owed its input is held, so `owed` is bounded by that and one reply.
 
 A session is changed by its verbs. Three kinds of number are written from outside, because a call for each would cost
-too much: the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.history`),
+too much: the counts that the fan-out keeps per reader and per message (`core.rooms.fanout`, `core.rooms.catch_up`),
 `pending`, which belongs to the group commit (`core.rooms.group_commit`), and `paid_until`, which belongs to the rate
 limit (`core.sessions.rate_limit`).
 
