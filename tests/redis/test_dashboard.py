@@ -179,7 +179,7 @@ def test_a_drain_is_of_all_nodes_or_of_the_one_that_is_named(house: list[Gateway
         assert api(there, "drain", "DELETE")["state"] == "ready", "all are open again, for every node that is asked"
         until(partial(ready, house), "every node says so")
     for gateway in house:
-        with Terminal(gateway.tcp).named("back"):
+        with Terminal(gateway.tcp).named(f"back{gateway.tcp}"):
             pass
 
 
@@ -202,7 +202,7 @@ def test_a_node_or_worker_that_restarts_does_what_was_ordered_for_all(house: lis
     until(lambda: all(api(each, "drain")["state"] == "ready" for each in house for _ in range(2)), "all are open")
     for gateway in house:
         until(lambda: not api(gateway, "maintenance")["on"], "maintenance is over")  # noqa: B023
-        with Terminal(gateway.tcp).named("back"):
+        with Terminal(gateway.tcp).named(f"back{gateway.tcp}"):
             pass
 
 
